@@ -1,0 +1,135 @@
+//! Which device computes: the name on the command line, and what of it is compiled in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+
+use crate::suggest::nearest;
+
+/// A backend by name. A name that is not compiled in can be parsed, but not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceName {
+    /// Burn's own CPU backend, the default.
+    Flex,
+    /// The CPU backend over the crate ndarray.
+    NdArray,
+    /// Vulkan, Metal, DirectX or WebGPU.
+    Wgpu,
+    /// NVIDIA.
+    Cuda,
+}
+
+impl DeviceName {
+    /// Every name.
+    pub const ALL: [Self; 4] = [Self::Flex, Self::NdArray, Self::Wgpu, Self::Cuda];
+
+    /// The name, which is also the Cargo feature.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::NdArray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// Whether this build has it.
+    pub fn is_compiled_in(self) -> bool {
+        match self {
+            Self::Flex => cfg!(feature = "flex"),
+            Self::NdArray => cfg!(feature = "ndarray"),
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Cuda => cfg!(feature = "cuda"),
+        }
+    }
+
+    /// The device.
+    pub fn open(self) -> Result<Device, DeviceError> {
+        match self {
+            #[cfg(feature = "flex")]
+            Self::Flex => Ok(Device::flex()),
+            #[cfg(feature = "ndarray")]
+            Self::NdArray => {
+                #[expect(deprecated, reason = "kept as a second CPU backend for as long as Burn has it")]
+                let device = Device::ndarray();
+                Ok(device)
+            }
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Ok(Device::cuda(0)),
+            #[allow(unreachable_patterns, reason = "reached only without some of the features")]
+            other => Err(DeviceError::NotCompiledIn(other)),
+        }
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for DeviceName {
+    type Err = DeviceError;
+
+    fn from_str(name: &str) -> Result<Self, DeviceError> {
+        Self::ALL.into_iter().find(|device| device.name() == name).ok_or_else(|| DeviceError::Unknown {
+            name: name.into(),
+            nearest: nearest(name, Self::ALL.map(Self::name)),
+        })
+    }
+}
+
+/// Why there is no device.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// No backend has this name.
+    #[error("no device is named `{name}`{}; there are flex, ndarray, wgpu and cuda", did_you_mean(.nearest))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The name most like it.
+        nearest: Option<&'static str>,
+    },
+    /// The backend is left out of this build.
+    #[error("the device `{0}` is not compiled in")]
+    NotCompiledIn(DeviceName),
+}
+
+impl DeviceError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { .. } => None,
+            Self::NotCompiledIn(device) => Some(format!("build with `--features {device}`")),
+        }
+    }
+}
+
+fn did_you_mean(nearest: &Option<&'static str>) -> String {
+    nearest.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_parsed_and_the_nearest_is_offered() {
+        assert_eq!("ndarray".parse(), Ok(DeviceName::NdArray));
+        let message = |name: &str| name.parse::<DeviceName>().unwrap_err().to_string();
+        let all = "there are flex, ndarray, wgpu and cuda";
+        assert_eq!(message("wpgu"), format!("no device is named `wpgu` (did you mean `wgpu`?); {all}"));
+        assert_eq!(message("tpu-pod"), format!("no device is named `tpu-pod`; {all}"));
+    }
+
+    #[test]
+    fn what_is_not_compiled_in_says_so() {
+        for device in DeviceName::ALL.into_iter().filter(|device| !device.is_compiled_in()) {
+            let error = device.open().err().expect("not compiled in");
+            assert_eq!(error.hint(), Some(format!("build with `--features {device}`")));
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! From a trained model to a number: translates, scores, and writes the tables and figures.
+//!
+//! - [`decode`] holds the `[decode]` section of a definition; [`search`] is the beam search, over any [`search::Stepper`].
+//! - [`translate`]: a set of sources through a model, in batches, the order kept.
+//! - [`metrics`]: BLEU as the paper computes it, sacreBLEU, chrF, each with its signature.
+//! - [`run`] opens a run folder; [`evaluate`] decodes and scores its test set.
+//! - [`tables`] and [`plot`] make what is shown from records alone.
+//! - [`bench`] measures decoding and training of a definition with random weights; [`device`] opens a device by name.
+//!
+//! It knows no optimiser and no training data; training meets it in a run folder.
+
+pub mod decode;
+pub mod device;
+pub mod metrics;
+pub mod search;
+mod suggest;
+mod translate;
+
+pub use search::Hypothesis;
+pub use translate::{fit, translate};

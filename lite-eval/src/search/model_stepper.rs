@@ -1,0 +1,79 @@
+//! The search's view of a Burn model.
+
+use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
+use lite_model::{DecoderState, Seq2Seq};
+
+use super::{StepScores, Stepper};
+
+/// A batch of sources in the middle of being decoded by a [`Seq2Seq`].
+pub struct ModelStepper<'a> {
+    model: &'a Seq2Seq,
+    state: DecoderState,
+    device: Device,
+    vocabulary_size: usize,
+    /// Columns of padding on the left of each row's source.
+    padding: Vec<usize>,
+}
+
+impl<'a> ModelStepper<'a> {
+    /// Encodes `sources`, `[batch_size, source_length]`, with `padding[i]` columns of padding on the left of row `i`.
+    pub fn new(model: &'a Seq2Seq, sources: Tensor<2, Int>, padding: Vec<usize>) -> Self {
+        let device = sources.device();
+        let state = model.begin(&model.encode(sources));
+        let [vocabulary_size, _] = model.projection().dims();
+        Self { model, state, device, vocabulary_size, padding }
+    }
+
+    fn select(&mut self, rows: &[usize]) {
+        // Most steps of a single hypothesis keep every row where it is.
+        if rows.iter().copied().eq(0..self.padding.len()) {
+            return;
+        }
+        let indices: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+        let indices = TensorData::new(indices, [rows.len()]);
+        self.state.select(Tensor::<1, Int>::from_data(indices, &self.device));
+        self.padding = rows.iter().map(|&row| self.padding[row]).collect();
+    }
+}
+
+impl Stepper for ModelStepper<'_> {
+    fn vocabulary_size(&self) -> usize {
+        self.vocabulary_size
+    }
+
+    fn step(&mut self, tokens: &[u32], rows: &[usize]) -> StepScores {
+        self.select(rows);
+        let tokens: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
+        let tokens = TensorData::new(tokens, [rows.len(), 1]);
+        let output = self.model.step(Tensor::<2, Int>::from_data(tokens, &self.device), &mut self.state);
+        let [_, source_length] = output.attention.dims();
+        let logits = self.model.logits(output.features);
+        let [logits, attention] = Transaction::default()
+            .register(logits)
+            .register(output.attention)
+            .execute()
+            .try_into()
+            .expect("two tensors in, two out");
+        let attention = floats(attention);
+        let alignment = attention
+            .chunks_exact(source_length)
+            .zip(&self.padding)
+            .map(|(attention, padding)| argmax(&attention[*padding..]))
+            .collect();
+        StepScores { logits: floats(logits), alignment }
+    }
+}
+
+fn floats(data: TensorData) -> Vec<f32> {
+    data.convert::<f32>().try_into_vec().expect("converted to f32")
+}
+
+fn argmax(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = i;
+        }
+    }
+    best
+}
