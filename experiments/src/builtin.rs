@@ -31,10 +31,14 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name)
 }
 
+/// The names of those that can be run.
+pub(crate) fn runnable() -> impl Iterator<Item = &'static str> {
+    names().filter(|name| !name.ends_with(".base"))
+}
+
 /// Names and titles of the built-in definitions that can be run; the parents (`*.base`) are left out.
 pub fn list() -> Vec<(String, String)> {
-    let runnable = names().filter(|name| !name.ends_with(".base"));
-    runnable
+    runnable()
         .map(|name| {
             let title = crate::Definition::load(name, &[])
                 .map_or(String::new(), |it| it.title().to_owned());

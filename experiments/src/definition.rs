@@ -40,7 +40,7 @@ impl Definition {
         } else {
             Origin::built_in(name_or_path).ok_or_else(|| DefinitionError::UnknownName {
                 name: name_or_path.to_owned(),
-                nearest: nearest(name_or_path, builtin::names()),
+                nearest: nearest(name_or_path, builtin::runnable()),
             })?
         };
         let mut root = resolve(&origin, &mut Vec::new())?;
@@ -284,7 +284,8 @@ fn check_tables(root: &Table) -> Result<(), DefinitionError> {
             return Err(not_a_table(&entry.key_place, entry.key.clone()));
         };
         if ["arch", "paper"].contains(&entry.key.as_str()) {
-            for inner in table.0.iter().filter(|inner| inner.node.table().is_none()) {
+            let single = table.0.iter().find(|inner| inner.node.table().is_none());
+            if let Some(inner) = single {
                 return Err(not_a_table(
                     &inner.key_place,
                     format!("{}.{}", entry.key, inner.key),

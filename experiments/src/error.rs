@@ -183,7 +183,7 @@ pub(crate) fn nearest<'a>(
             )
         })
         .filter(|(likeness, candidate)| {
-            *likeness >= 0.5 || candidate.starts_with(word) || word.starts_with(candidate)
+            *likeness >= 0.6 || candidate.starts_with(word) || word.starts_with(candidate)
         })
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate.to_owned())
