@@ -1,0 +1,313 @@
+//! Commands of the program: thin wrappers around the library.
+
+use std::fs;
+use std::io::{self, BufRead, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lite_data::progress::Stderr;
+use lite_data::{
+    DataConfig, DataError, LineRules, Manifest, PrepareOptions, Prepared, SubwordModel, Tokeniser, TokeniserConfig,
+    WordCounts, prepare, train_sentencepiece,
+};
+
+/// Prepare corpora and look at what was prepared.
+#[derive(Debug, Parser)]
+#[command(name = "lite-data", version, arg_required_else_help = true)]
+#[command(after_help = "Example:\n  lite-data prepare --definition my.toml --mirror ~/corpora")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the corpora that are prepared.
+    #[command(after_help = "Example:\n  lite-data list --data data --json")]
+    List(List),
+    /// Prepare the corpus of a definition, or find it prepared; prints its folder.
+    #[command(after_help = "Examples:\n  lite-data prepare --definition experiments/definitions/multi30k-enfr.toml\n  \
+        lite-data prepare --definition my.toml --mirror ~/corpora --offline")]
+    Prepare(Prepare),
+    /// Train a SentencePiece model on text files.
+    #[command(after_help = "Example:\n  lite-data train-tokeniser --vocabulary-size 8000 --output my.model train.en train.fr.gz")]
+    TrainTokeniser(TrainTokeniser),
+    /// Cut lines of stdin into pieces, separated by spaces.
+    #[command(after_help = "Example:\n  lite-data tokenise --tokeniser my.model < text.en > text.pieces")]
+    Tokenise(WithTokeniser),
+    /// Join pieces of stdin, separated by spaces, into lines.
+    #[command(after_help = "Example:\n  lite-data detokenise --tokeniser my.model < text.pieces")]
+    Detokenise(WithTokeniser),
+    /// Check a prepared folder and show what is in it.
+    #[command(after_help = "Example:\n  lite-data inspect data/prepared/en-fr-0123456789abcdef --split valid --pair 0")]
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Folder of downloads and prepared corpora.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Prepare {
+    /// TOML file with a [data] section.
+    #[arg(long, value_name = "FILE")]
+    definition: PathBuf,
+    /// Folder of downloads and prepared corpora.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Folder that holds the files of the corpus; asked before the network.
+    #[arg(long, value_name = "DIR")]
+    mirror: Option<PathBuf>,
+    /// Never use the network.
+    #[arg(long)]
+    offline: bool,
+    /// Print the manifest as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct TrainTokeniser {
+    /// Text files, plain or .gz, a sentence a line.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Where the model is written.
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// What is learnt.
+    #[arg(long, value_enum, default_value = "bpe")]
+    model: Model,
+    /// Pieces, the four special ones counted.
+    #[arg(long, default_value_t = 8000, value_name = "N")]
+    vocabulary_size: usize,
+    /// Share of the characters that get a piece of their own.
+    #[arg(long, default_value_t = 1.0, value_name = "SHARE")]
+    character_coverage: f64,
+    /// Let pieces mix letters and other characters.
+    #[arg(long)]
+    mix_scripts: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Model {
+    Bpe,
+    Unigram,
+}
+
+#[derive(Debug, Args)]
+struct WithTokeniser {
+    /// A SentencePiece model, or the tokeniser.model of a prepared folder.
+    #[arg(long, value_name = "FILE")]
+    tokeniser: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Inspect {
+    /// A prepared folder.
+    folder: PathBuf,
+    /// Split of the pairs to show.
+    #[arg(long, default_value = "train", value_parser = ["train", "valid", "test"])]
+    split: String,
+    /// Number of a pair to show, from zero; may be repeated.
+    #[arg(long, value_name = "N")]
+    pair: Vec<usize>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the program: 0 done, 1 failed, 2 wrong usage (by clap).
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::List(arguments) => list(&arguments),
+        Command::Prepare(arguments) => run_prepare(&arguments),
+        Command::TrainTokeniser(arguments) => train_tokeniser(&arguments),
+        Command::Tokenise(arguments) => each_line(&arguments, |tokeniser, line| tokeniser.encode(line).join(" ")),
+        Command::Detokenise(arguments) => each_line(&arguments, |tokeniser, line| {
+            tokeniser.decode(&line.split(' ').filter(|piece| !piece.is_empty()).collect::<Vec<_>>())
+        }),
+        Command::Inspect(arguments) => inspect(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let hint = error.chain().find_map(|cause| cause.downcast_ref::<DataError>()).and_then(DataError::hint);
+            if let Some(hint) = hint {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `lite-data .. | head` is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io_errors = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    error.chain().any(io_errors)
+}
+
+fn list(arguments: &List) -> Result<()> {
+    let parent = arguments.data.join("prepared");
+    let mut found = Vec::new();
+    if parent.is_dir() {
+        for entry in fs::read_dir(&parent).with_context(|| format!("`{}`", parent.display()))? {
+            let folder = entry?.path();
+            if let Ok(manifest) = Manifest::read(&folder) {
+                found.push((folder, manifest));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let entries: Vec<_> = found
+            .iter()
+            .map(|(folder, manifest)| {
+                serde_json::json!({ "folder": folder, "hash": manifest.hash(), "manifest": manifest })
+            })
+            .collect();
+        writeln!(out, "{}", serde_json::to_string_pretty(&entries)?)?;
+    } else {
+        if found.is_empty() {
+            eprintln!("nothing is prepared in `{}`", parent.display());
+            eprintln!("hint: lite-data prepare --definition FILE");
+        }
+        for (folder, manifest) in &found {
+            let pairs: Vec<String> =
+                manifest.splits.iter().map(|split| format!("{} {}", split.name, split.pairs)).collect();
+            writeln!(out, "{}\t{}", folder.display(), pairs.join(", "))?;
+        }
+    }
+    Ok(())
+}
+
+fn run_prepare(arguments: &Prepare) -> Result<()> {
+    let config = read_definition(&arguments.definition)?;
+    let options = PrepareOptions {
+        data_root: arguments.data.clone(),
+        mirror: arguments.mirror.clone(),
+        offline: arguments.offline,
+    };
+    let prepared = prepare(&config, &options, &Stderr::new())?;
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&prepared.manifest)?)?;
+    } else {
+        writeln!(out, "{}", prepared.root.display())?;
+    }
+    Ok(())
+}
+
+/// Reads the [data] section of a file. Parents (`extends`) are not followed here: that is the work of lite-train.
+fn read_definition(path: &Path) -> Result<DataConfig> {
+    let text = fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?;
+    let table: toml::Table = toml::from_str(&text).with_context(|| format!("`{}`", path.display()))?;
+    let Some(data) = table.get("data") else {
+        let hint = match table.get("extends") {
+            Some(_) => "it has a parent; name the parent's file, or let lite-train prepare it",
+            None => "the section names corpus, languages and tokeniser",
+        };
+        bail!("`{}` has no [data] section ({hint})", path.display());
+    };
+    let mut unknown = Vec::new();
+    let config = serde_ignored::deserialize(data.clone(), |key| unknown.push(key.to_string()))
+        .with_context(|| format!("`{}`, section [data]", path.display()))?;
+    if !unknown.is_empty() {
+        bail!("`{}`, section [data]: unknown keys: {}", path.display(), unknown.join(", "));
+    }
+    Ok(config)
+}
+
+fn train_tokeniser(arguments: &TrainTokeniser) -> Result<()> {
+    let mut words = WordCounts::default();
+    for file in &arguments.files {
+        for line in lite_data::read_lines(file, LineRules::default())? {
+            words.add(&line);
+        }
+    }
+    let config = TokeniserConfig {
+        model: match arguments.model {
+            Model::Bpe => SubwordModel::Bpe,
+            Model::Unigram => SubwordModel::Unigram,
+        },
+        vocabulary_size: arguments.vocabulary_size,
+        character_coverage: arguments.character_coverage,
+        split_by_script: !arguments.mix_scripts,
+        ..TokeniserConfig::default()
+    };
+    let tokeniser = Tokeniser::from_bytes(train_sentencepiece(&words, &config)?, &arguments.output)?;
+    tokeniser.save(&arguments.output)?;
+    eprintln!("wrote `{}`: {tokeniser:?}", arguments.output.display());
+    Ok(())
+}
+
+fn each_line(arguments: &WithTokeniser, act: impl Fn(&Tokeniser, &str) -> String) -> Result<()> {
+    let tokeniser = Tokeniser::load(&arguments.tokeniser)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    for (number, line) in io::stdin().lock().lines().enumerate() {
+        let line = line.with_context(|| format!("stdin line {}", number + 1))?;
+        writeln!(out, "{}", act(&tokeniser, line.trim_end_matches('\r')))?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn inspect(arguments: &Inspect) -> Result<()> {
+    let prepared = Prepared::open(&arguments.folder)?;
+    let store = match arguments.split.as_str() {
+        "valid" => &prepared.valid,
+        "test" => &prepared.test,
+        _ => &prepared.train,
+    };
+    let mut out = io::stdout().lock();
+    let mut shown = Vec::new();
+    for &pair in &arguments.pair {
+        if pair >= store.len() {
+            bail!("{} has pairs 0 to {}, there is no pair {pair}", arguments.split, store.len().saturating_sub(1));
+        }
+        let (source, target) = store.pair(pair);
+        let sides = [(source, &prepared.source_vocabulary), (target, &prepared.target_vocabulary)].map(
+            |(ids, vocabulary)| {
+                let pieces = vocabulary.decode(ids);
+                let text = prepared.tokeniser.decode(&pieces);
+                serde_json::json!({ "ids": ids, "pieces": pieces, "text": text })
+            },
+        );
+        let [source, target] = sides;
+        shown.push(serde_json::json!({ "pair": pair, "source": source, "target": target }));
+    }
+    if arguments.json {
+        let all = serde_json::json!({ "hash": prepared.hash, "manifest": prepared.manifest, "pairs": shown });
+        writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
+        return Ok(());
+    }
+    writeln!(out, "hash: {}", prepared.hash)?;
+    let manifest = &prepared.manifest;
+    for input in &manifest.inputs {
+        writeln!(out, "input: {} ({} bytes, sha256 {})", input.name, input.size, input.sha256)?;
+    }
+    writeln!(out, "tokeniser: {:?}", prepared.tokeniser)?;
+    writeln!(out, "vocabulary: {} source, {} target pieces", manifest.source_vocabulary, manifest.target_vocabulary)?;
+    for split in &manifest.splits {
+        writeln!(out, "{}", split.summary())?;
+        for example in &split.examples {
+            writeln!(out, "  {example}")?;
+        }
+    }
+    for pair in &shown {
+        writeln!(out, "{}", serde_json::to_string(pair)?)?;
+    }
+    Ok(())
+}

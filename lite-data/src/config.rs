@@ -1,0 +1,373 @@
+//! The `[data]` section of a definition: which corpus, which tokeniser, which lines are kept.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::DataError;
+use crate::grammar::GrammarConfig;
+
+/// Everything that decides what the prepared data are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataConfig {
+    /// Where the sentence pairs come from. Default: `files`.
+    #[serde(default)]
+    pub corpus: Corpus,
+    /// Language code of the source side, such as `en`. Required.
+    pub source_language: String,
+    /// Language code of the target side, such as `fr`. Required.
+    pub target_language: String,
+    /// Lower-case every line before anything else. Default: false.
+    #[serde(default)]
+    pub lowercase: bool,
+    /// Unicode normalisation of every line. Default: `none`.
+    #[serde(default)]
+    pub unicode: Unicode,
+    /// What happens to a training line that is no valid text. Default: `error`.
+    #[serde(default)]
+    pub broken_lines: BrokenLines,
+    /// Longest source in tokens, `</s>` counted. Longer: dropped in train, cut in valid and test. Default: 1024.
+    #[serde(default = "default_max_tokens")]
+    pub max_source_tokens: usize,
+    /// Longest target in tokens, `</s>` counted. Longer: dropped in train, cut in valid and test. Default: 1024.
+    #[serde(default = "default_max_tokens")]
+    pub max_target_tokens: usize,
+    /// Training pairs with a side of fewer tokens, `</s>` not counted, are dropped. Default: 1.
+    #[serde(default = "default_min_tokens")]
+    pub min_tokens: usize,
+    /// Training pairs with one side more than this many times longer are dropped, as Moses clean-corpus-n does.
+    /// Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ratio: Option<f64>,
+    /// How a line is cut into pieces.
+    #[serde(default)]
+    pub tokeniser: TokeniserConfig,
+    /// How pieces become numbers.
+    #[serde(default)]
+    pub vocabulary: VocabularyConfig,
+    /// The files of `corpus = "files"`; local files here also replace any other corpus.
+    #[serde(default, skip_serializing_if = "Files::is_empty")]
+    pub files: Files,
+    /// The settings of `corpus = "grammar"`.
+    #[serde(default)]
+    pub grammar: GrammarConfig,
+    /// The archives of `corpus = "archives"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<Archive>,
+}
+
+/// Where the sentence pairs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Corpus {
+    /// One file a split and side, downloaded or local.
+    #[default]
+    Files,
+    /// Generated from the built-in grammar: no file, no network.
+    Grammar,
+    /// Archives with many files. Their pipeline is not written yet; local files stand in.
+    Archives,
+}
+
+/// Unicode normalisation of every line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unicode {
+    /// Lines stay as they are.
+    #[default]
+    None,
+    /// Canonical composition.
+    Nfc,
+    /// Compatibility composition.
+    Nfkc,
+}
+
+/// What happens to a training line with invalid UTF-8 or a NUL. In valid and test it is always an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BrokenLines {
+    /// Stop, naming file and line.
+    #[default]
+    Error,
+    /// Leave the pair out and count it.
+    Drop,
+}
+
+/// How a line is cut into pieces. The tokeniser is learnt on both sides of the training split together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokeniserConfig {
+    /// Which tokeniser. Default: `sentencepiece`.
+    pub kind: TokeniserKind,
+    /// What SentencePiece learns. Default: `bpe`.
+    pub model: SubwordModel,
+    /// Pieces of the SentencePiece model, the four special ones counted. Default: 8000.
+    pub vocabulary_size: usize,
+    /// Share of the training characters that get a piece of their own; rarer ones become `<unk>`. Default: 1.0.
+    pub character_coverage: f64,
+    /// Never learn a piece that mixes letters and other characters, as SentencePiece's own trainer does. Switch it off
+    /// for text that is tokenised already. Default: true.
+    pub split_by_script: bool,
+    /// Longest piece in characters. Default: 16.
+    pub max_piece_length: usize,
+}
+
+/// Which tokeniser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokeniserKind {
+    /// Subword pieces of a SentencePiece model that is trained here.
+    #[default]
+    Sentencepiece,
+    /// Words between spaces.
+    Words,
+    /// The lines hold pieces already, separated by spaces; `@@ ` joins words when decoding.
+    None,
+}
+
+/// What SentencePiece learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubwordModel {
+    /// Byte-pair encoding (over characters).
+    #[default]
+    Bpe,
+    /// Unigram language model.
+    Unigram,
+}
+
+/// How pieces become numbers, as fairseq-preprocess does it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VocabularyConfig {
+    /// One vocabulary for both sides. With SentencePiece it is the model's own order of pieces. Default: true.
+    pub joined: bool,
+    /// Pieces seen less often become `<unk>`. Not used by a joined SentencePiece vocabulary. Default: 0.
+    pub threshold: u64,
+    /// Most pieces kept, the four special ones counted. Not used by a joined SentencePiece vocabulary. Default: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_words: Option<usize>,
+    /// The size is padded to a multiple of this with `madeupword0000`. Default: 8.
+    pub padding_factor: usize,
+}
+
+/// The six files of a corpus; each may be missing where another corpus stands behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Files {
+    /// What is trained on.
+    pub train: Sides,
+    /// What is watched during training.
+    pub valid: Sides,
+    /// What is scored at the end.
+    pub test: Sides,
+}
+
+/// The two files of a split.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sides {
+    /// The side that is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<File>,
+    /// The side that is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<File>,
+}
+
+/// One plain or gzipped text file, a sentence a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum File {
+    /// A file on this machine, written as a plain string.
+    Local(PathBuf),
+    /// A file of the network, written as a table.
+    Remote(Remote),
+}
+
+/// A file of the network and how to know that it is the right one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// The address.
+    pub url: String,
+    /// Where a mirror and the download folder keep it.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Hash of the bytes as lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// One archive of `corpus = "archives"`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archive {
+    /// The address.
+    pub url: String,
+    /// Files inside, without the language ending.
+    pub files: String,
+    /// The split that they belong to: `train`, `valid` or `test`.
+    pub split: String,
+}
+
+impl DataConfig {
+    /// A corpus of files with every other setting at its default.
+    pub fn new(source_language: &str, target_language: &str) -> Self {
+        DataConfig {
+            corpus: Corpus::default(),
+            source_language: source_language.into(),
+            target_language: target_language.into(),
+            lowercase: false,
+            unicode: Unicode::default(),
+            broken_lines: BrokenLines::default(),
+            max_source_tokens: default_max_tokens(),
+            max_target_tokens: default_max_tokens(),
+            min_tokens: default_min_tokens(),
+            max_ratio: None,
+            tokeniser: TokeniserConfig::default(),
+            vocabulary: VocabularyConfig::default(),
+            files: Files::default(),
+            grammar: GrammarConfig::default(),
+            archives: Vec::new(),
+        }
+    }
+
+    /// Refuses values that cannot work.
+    pub fn validate(&self) -> Result<(), DataError> {
+        let refuse = |message: String, hint: &str| Err(DataError::Config { message, hint: hint.into() });
+        if self.max_source_tokens < 2 || self.max_target_tokens < 2 {
+            return refuse(
+                format!(
+                    "max_source_tokens = {}, max_target_tokens = {}: both count </s> and need at least 2",
+                    self.max_source_tokens, self.max_target_tokens
+                ),
+                "256 suits sentences",
+            );
+        }
+        if let Some(ratio) = self.max_ratio.filter(|ratio| ratio.is_nan() || *ratio < 1.0) {
+            return refuse(format!("max_ratio = {ratio} would drop every pair"), "Moses uses 1.5; leave it out for none");
+        }
+        let tokeniser = &self.tokeniser;
+        if !(tokeniser.character_coverage > 0.0 && tokeniser.character_coverage <= 1.0) {
+            return refuse(
+                format!("tokeniser.character_coverage = {} is not in (0, 1]", tokeniser.character_coverage),
+                "1.0 keeps every character",
+            );
+        }
+        if tokeniser.kind == TokeniserKind::Sentencepiece && tokeniser.vocabulary_size < 8 {
+            return refuse(
+                format!("tokeniser.vocabulary_size = {} leaves no room for pieces", tokeniser.vocabulary_size),
+                "some thousands are usual",
+            );
+        }
+        if tokeniser.max_piece_length == 0 || self.vocabulary.padding_factor == 0 {
+            return refuse(
+                "tokeniser.max_piece_length and vocabulary.padding_factor need at least 1".into(),
+                "leave them out for the defaults",
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Files {
+    /// Whether no file is named at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Files::default()
+    }
+}
+
+impl Default for TokeniserConfig {
+    fn default() -> Self {
+        TokeniserConfig {
+            kind: TokeniserKind::default(),
+            model: SubwordModel::default(),
+            vocabulary_size: 8000,
+            character_coverage: 1.0,
+            split_by_script: true,
+            max_piece_length: 16,
+        }
+    }
+}
+
+impl Default for VocabularyConfig {
+    fn default() -> Self {
+        VocabularyConfig { joined: true, threshold: 0, max_words: None, padding_factor: 8 }
+    }
+}
+
+fn default_max_tokens() -> usize {
+    1024
+}
+
+fn default_min_tokens() -> usize {
+    1
+}
+
+// Written by hand and not derived as `untagged`, because that would hide unknown keys from the definition's reader.
+impl<'de> Deserialize<'de> for File {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FileVisitor;
+
+        impl<'de> Visitor<'de> for FileVisitor {
+            type Value = File;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("the path of a local file, or a table with url, path, size and sha256")
+            }
+
+            fn visit_str<E>(self, path: &str) -> Result<File, E> {
+                Ok(File::Local(PathBuf::from(path)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<File, A::Error> {
+                Remote::deserialize(MapAccessDeserializer::new(map)).map(File::Remote)
+            }
+        }
+
+        deserializer.deserialize_any(FileVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_a_path_or_a_table() {
+        let config: DataConfig = toml::from_str(
+            r#"
+            source_language = "en"
+            target_language = "fr"
+            [files.train]
+            source = "a.en"
+            target = { url = "http://x/a.fr", path = "c/a.fr", size = 3, sha256 = "00" }
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.files.train.source, Some(File::Local("a.en".into())));
+        assert!(matches!(config.files.train.target, Some(File::Remote(_))));
+        assert_eq!(config.tokeniser, TokeniserConfig::default());
+        config.validate().unwrap();
+
+        let json = serde_json::to_value(&config).unwrap();
+        assert_eq!(serde_json::from_value::<DataConfig>(json).unwrap(), config);
+    }
+
+    #[test]
+    fn impossible_values_are_refused() {
+        let check = |change: fn(&mut DataConfig), expected: &str| {
+            let mut config = DataConfig::new("en", "fr");
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        };
+        check(|config| config.max_source_tokens = 1, "max_source_tokens = 1");
+        check(|config| config.max_ratio = Some(0.5), "max_ratio = 0.5");
+        check(|config| config.tokeniser.character_coverage = 1.5, "character_coverage = 1.5");
+        check(|config| config.tokeniser.vocabulary_size = 4, "vocabulary_size = 4");
+        check(|config| config.vocabulary.padding_factor = 0, "padding_factor");
+    }
+}

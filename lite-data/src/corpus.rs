@@ -1,0 +1,202 @@
+//! Reading text: one sentence a line, two files a corpus.
+//!
+//! Rules: lines end with `\n`; a `\r` before it and a byte order mark at the beginning of a file are taken away. A line
+//! with invalid UTF-8 or a NUL is broken. The two files must have the same number of lines.
+
+use std::io::{BufRead, Read};
+use std::path::{Path, PathBuf};
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::config::{DataConfig, Unicode};
+use crate::error::DataError;
+use crate::sources::open_text;
+
+/// Longer lines are broken: they are no sentences, and memory must not grow with them.
+const LONGEST_LINE: usize = 1 << 20;
+
+/// What is done to every line.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LineRules {
+    /// Lower-case it.
+    pub lowercase: bool,
+    /// Normalise it.
+    pub unicode: Unicode,
+}
+
+/// A line that is no text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The file.
+    pub path: PathBuf,
+    /// Counted from one.
+    pub line: usize,
+    /// What stands there.
+    pub found: String,
+}
+
+impl From<Broken> for DataError {
+    fn from(broken: Broken) -> Self {
+        DataError::Line { path: broken.path, line: broken.line, found: broken.found }
+    }
+}
+
+impl LineRules {
+    /// The rules of a `[data]` section.
+    pub fn new(config: &DataConfig) -> Self {
+        LineRules { lowercase: config.lowercase, unicode: config.unicode }
+    }
+
+    /// The line after the rules.
+    pub fn apply(&self, line: String) -> String {
+        let line = match self.unicode {
+            Unicode::None => line,
+            Unicode::Nfc => line.nfc().collect(),
+            Unicode::Nfkc => line.nfkc().collect(),
+        };
+        if self.lowercase { line.to_lowercase() } else { line }
+    }
+}
+
+/// Calls `each` with the lines of both files, counted from one, or with what is broken in a pair. Returns their number.
+pub fn read_pairs(
+    source: &Path,
+    target: &Path,
+    rules: LineRules,
+    mut each: impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
+) -> Result<usize, DataError> {
+    let mut sources = Lines::open(source)?;
+    let mut targets = Lines::open(target)?;
+    loop {
+        match (sources.next_line()?, targets.next_line()?) {
+            (Some(source), Some(target)) => {
+                let pair = source.and_then(|source| Ok((rules.apply(source), rules.apply(target?))));
+                each(sources.number, pair)?;
+            }
+            (None, None) => return Ok(sources.number),
+            _ => {
+                while sources.next_line()?.is_some() {}
+                while targets.next_line()?.is_some() {}
+                return Err(DataError::UnequalLines {
+                    source_path: source.into(),
+                    source_lines: sources.number,
+                    target_path: target.into(),
+                    target_lines: targets.number,
+                });
+            }
+        }
+    }
+}
+
+/// All lines of one file, which must have no broken one.
+pub fn read_lines(path: &Path, rules: LineRules) -> Result<Vec<String>, DataError> {
+    let mut lines = Lines::open(path)?;
+    let mut all = Vec::new();
+    while let Some(line) = lines.next_line()? {
+        all.push(rules.apply(line?));
+    }
+    Ok(all)
+}
+
+struct Lines {
+    path: PathBuf,
+    reader: Box<dyn BufRead + Send>,
+    number: usize,
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self, DataError> {
+        Ok(Lines { path: path.into(), reader: open_text(path)?, number: 0, buffer: Vec::new() })
+    }
+
+    fn next_line(&mut self) -> Result<Option<Result<String, Broken>>, DataError> {
+        self.buffer.clear();
+        let limit = LONGEST_LINE as u64 + 2;
+        let n = (&mut self.reader)
+            .take(limit)
+            .read_until(b'\n', &mut self.buffer)
+            .map_err(DataError::io(&self.path))?;
+        if n == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        if n as u64 == limit && self.buffer.last() != Some(&b'\n') {
+            self.reader.skip_until(b'\n').map_err(DataError::io(&self.path))?;
+            return Ok(Some(Err(self.broken(format!("the line is longer than {LONGEST_LINE} bytes")))));
+        }
+        let mut line = self.buffer.as_slice();
+        line = line.strip_suffix(b"\n").unwrap_or(line);
+        line = line.strip_suffix(b"\r").unwrap_or(line);
+        if self.number == 1 {
+            line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+        }
+        if let Some(position) = line.iter().position(|&byte| byte == 0) {
+            return Ok(Some(Err(self.broken(format!("NUL at byte {}", position + 1)))));
+        }
+        Ok(Some(match std::str::from_utf8(line) {
+            Ok(line) => Ok(line.to_owned()),
+            Err(error) => {
+                let position = error.valid_up_to();
+                let byte = line.get(position).copied().unwrap_or(0);
+                Err(self.broken(format!("invalid UTF-8 (0x{byte:02x} at byte {})", position + 1)))
+            }
+        }))
+    }
+
+    fn broken(&self, found: String) -> Broken {
+        Broken { path: self.path.clone(), line: self.number, found }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn read(source: &[u8], target: &[u8]) -> Result<Vec<Result<(String, String), Broken>>, DataError> {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a.en"), folder.path().join("a.fr"));
+        fs::write(&a, source).unwrap();
+        fs::write(&b, target).unwrap();
+        let mut pairs = Vec::new();
+        let n = read_pairs(&a, &b, LineRules::default(), |_, pair| {
+            pairs.push(pair);
+            Ok(())
+        })?;
+        assert_eq!(n, pairs.len());
+        Ok(pairs)
+    }
+
+    #[test]
+    fn line_ends_and_byte_order_marks_are_no_text() {
+        let pairs = read("\u{feff}a b\r\nc\n".as_bytes(), "é\nd".as_bytes()).unwrap();
+        assert_eq!(pairs, [Ok(("a b".into(), "é".into())), Ok(("c".into(), "d".into()))]);
+    }
+
+    #[test]
+    fn broken_lines_are_named() {
+        let check = |bytes: &[u8], expected: &str| {
+            let pairs = read(&[b"x\n", bytes].concat(), b"x\ny\n").unwrap();
+            let broken = pairs[1].clone().unwrap_err();
+            assert_eq!((broken.line, broken.found.as_str()), (2, expected));
+        };
+        check(b"caf\xe9\n", "invalid UTF-8 (0xe9 at byte 4)");
+        check(b"a\0b\n", "NUL at byte 2");
+        check(&[vec![b'a'; LONGEST_LINE + 1], b"\n".to_vec()].concat(), "the line is longer than 1048576 bytes");
+        assert!(read(&[vec![b'a'; LONGEST_LINE], b"\r\n".to_vec()].concat(), b"y\n").unwrap()[0].is_ok());
+    }
+
+    #[test]
+    fn unequal_sides_are_an_error() {
+        let error = read(b"a\nb\nc\n", b"a\n").unwrap_err().to_string();
+        assert!(error.contains("a.en` has 3 lines") && error.contains("a.fr` has 1:"), "{error}");
+    }
+
+    #[test]
+    fn rules_change_lines() {
+        let rules = LineRules { lowercase: true, unicode: Unicode::Nfc };
+        assert_eq!(rules.apply("E\u{301}TÉ".into()), "été");
+    }
+}

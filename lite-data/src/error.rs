@@ -1,0 +1,116 @@
+//! What can go wrong, each error naming the place, what was found and what was expected.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why data could not be prepared or read.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The operating system refused to read or write a file.
+    #[error("`{}`: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The `[data]` section contradicts itself or lacks something.
+    #[error("[data]: {message}")]
+    Config {
+        /// What is wrong with which key.
+        message: String,
+        /// How to put it right.
+        hint: String,
+    },
+    /// A file could not be fetched.
+    #[error("`{url}`: {message}")]
+    Download {
+        /// The address.
+        url: String,
+        /// The last failure.
+        message: String,
+        /// What to try.
+        hint: String,
+    },
+    /// A source file is not the one that the definition names.
+    #[error("`{}`: {what} is {found}, expected {expected}", path.display())]
+    WrongFile {
+        /// The file.
+        path: PathBuf,
+        /// `size` or `sha256`.
+        what: &'static str,
+        /// What the file has.
+        found: String,
+        /// What the definition says.
+        expected: String,
+    },
+    /// A line of a corpus cannot be used.
+    #[error("`{}` line {line}: {found}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// What stands there.
+        found: String,
+    },
+    /// The two sides of a corpus have different lengths.
+    #[error(
+        "`{}` has {source_lines} lines, `{}` has {target_lines}: a corpus needs one target line for each source line",
+        source_path.display(),
+        target_path.display()
+    )]
+    UnequalLines {
+        /// The source side.
+        source_path: PathBuf,
+        /// Its lines.
+        source_lines: usize,
+        /// The target side.
+        target_path: PathBuf,
+        /// Its lines.
+        target_lines: usize,
+    },
+    /// A prepared file (store, tokeniser, vocabulary, manifest) is truncated, altered or not of this program.
+    #[error("`{}`: {message}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// A tokeniser could not be trained or used.
+    #[error("tokeniser: {0}")]
+    Tokeniser(String),
+}
+
+impl DataError {
+    /// An input or output error at `path`.
+    pub fn io(path: &Path) -> impl FnOnce(io::Error) -> DataError + '_ {
+        move |source| DataError::Io { path: path.to_path_buf(), source }
+    }
+
+    /// A damaged file at `path`.
+    pub fn damaged(path: &Path, message: impl Into<String>) -> DataError {
+        DataError::Damaged { path: path.to_path_buf(), message: message.into() }
+    }
+
+    /// What a person can do about it, where there is something general to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            DataError::Config { hint, .. } | DataError::Download { hint, .. } => Some(hint.clone()),
+            DataError::WrongFile { .. } => Some(
+                "the file was altered or replaced at its source; fetch the right one, or give your own with \
+                 data.files.SPLIT.SIDE=\"path\""
+                    .into(),
+            ),
+            DataError::Line { .. } => Some(
+                "repair the line, or set data.broken_lines=\"drop\" to leave such pairs out of the training split".into(),
+            ),
+            DataError::UnequalLines { .. } => {
+                Some("line N of one file translates line N of the other; look for a lost or doubled line".into())
+            }
+            DataError::Damaged { .. } => Some("remove the folder that holds it and prepare again".into()),
+            DataError::Io { .. } | DataError::Tokeniser(_) => None,
+        }
+    }
+}

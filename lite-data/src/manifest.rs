@@ -1,0 +1,160 @@
+//! What was prepared: from which inputs, with what result, and the hashes of both. It is written last, so that a folder
+//! without it is not a prepared one.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::DataError;
+use crate::sources::{hash_file, hexadecimal};
+
+/// Raised whenever the same input gives other output.
+pub const VERSION: u32 = 1;
+
+/// The name of its file.
+pub const NAME: &str = "manifest.json";
+
+/// What was prepared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the preparation.
+    pub version: u32,
+    /// The `[data]` section.
+    pub config: serde_json::Value,
+    /// The files that were read; none for a generated corpus.
+    pub inputs: Vec<Input>,
+    /// What happened to the lines of each split.
+    pub splits: Vec<SplitReport>,
+    /// Pieces in the source vocabulary, all counted.
+    pub source_vocabulary: usize,
+    /// Pieces in the target vocabulary, all counted.
+    pub target_vocabulary: usize,
+    /// The files that were written.
+    pub outputs: Vec<Input>,
+}
+
+/// A file and its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Hash of the bytes.
+    pub sha256: String,
+}
+
+/// What happened to the lines of a split.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SplitReport {
+    /// `train`, `valid` or `test`.
+    pub name: String,
+    /// Lines read.
+    pub lines: usize,
+    /// Pairs kept.
+    pub pairs: usize,
+    /// Tokens of the kept sources, `</s>` counted.
+    pub source_tokens: u64,
+    /// Tokens of the kept targets, `</s>` counted.
+    pub target_tokens: u64,
+    /// Unknown tokens in the kept sources.
+    pub source_unknown: u64,
+    /// Unknown tokens in the kept targets.
+    pub target_unknown: u64,
+    /// Pairs with invalid UTF-8 or a NUL: left out.
+    pub broken: usize,
+    /// Pairs with an empty side: left out of train, kept elsewhere.
+    pub empty: usize,
+    /// Pairs below `min_tokens`: left out of train.
+    pub too_short: usize,
+    /// Pairs with a side above its maximum: left out of train, cut elsewhere.
+    pub too_long: usize,
+    /// Pairs above `max_ratio`: left out of train.
+    pub unbalanced: usize,
+    /// Pairs of this split that stand in train as well.
+    pub pairs_in_train: usize,
+    /// The first line of each rule above that applied, with what was found.
+    pub examples: Vec<String>,
+}
+
+impl Manifest {
+    /// Reads the manifest of a prepared folder.
+    pub fn read(folder: &Path) -> Result<Self, DataError> {
+        let path = folder.join(NAME);
+        let bytes = fs::read(&path).map_err(DataError::io(&path))?;
+        serde_json::from_slice(&bytes).map_err(|error| DataError::damaged(&path, format!("no manifest: {error}")))
+    }
+
+    /// Writes it into the folder.
+    pub fn write(&self, folder: &Path) -> Result<(), DataError> {
+        let path = folder.join(NAME);
+        let part = folder.join("manifest.json.part");
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| DataError::damaged(&path, format!("cannot be written: {error}")))?;
+        fs::write(&part, text + "\n").map_err(DataError::io(&part))?;
+        fs::File::open(&part).and_then(|file| file.sync_all()).map_err(DataError::io(&part))?;
+        fs::rename(&part, &path).map_err(DataError::io(&path))
+    }
+
+    /// Holds the files of the folder to their hashes.
+    pub fn check(&self, folder: &Path) -> Result<(), DataError> {
+        for output in &self.outputs {
+            let path = folder.join(&output.name);
+            let (size, sha256) = hash_file(&path)?;
+            if (size, &sha256) != (output.size, &output.sha256) {
+                return Err(DataError::damaged(
+                    &path,
+                    format!(
+                        "truncated or altered: {size} bytes with sha256 {sha256}, its manifest says {} bytes with {}",
+                        output.size, output.sha256
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Identity of the prepared data: equal files, equal hash, whatever machine or path they came from.
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(format!("lite-data {}\n", self.version));
+        for output in &self.outputs {
+            hash.update(format!("{} {}\n", output.name, output.sha256));
+        }
+        hexadecimal(&hash.finalize())
+    }
+
+    /// The report of a split.
+    pub fn split(&self, name: &str) -> Option<&SplitReport> {
+        self.splits.iter().find(|split| split.name == name)
+    }
+}
+
+impl SplitReport {
+    /// One line for people.
+    pub fn summary(&self) -> String {
+        let mut text = format!(
+            "{}: {} of {} pairs, {} source and {} target tokens",
+            self.name, self.pairs, self.lines, self.source_tokens, self.target_tokens
+        );
+        let in_train = self.name == "train";
+        let fate = |train: &'static str, elsewhere: &'static str| if in_train { train } else { elsewhere };
+        for (n, what, fate) in [
+            (self.source_unknown as usize, "unknown tokens in the source", ""),
+            (self.target_unknown as usize, "unknown tokens in the target", ""),
+            (self.broken, "broken lines", " left out"),
+            (self.empty, "with an empty side", fate(" left out", " kept")),
+            (self.too_short, "too short", " left out"),
+            (self.too_long, "too long", fate(" left out", " cut")),
+            (self.unbalanced, "unbalanced", " left out"),
+            (self.pairs_in_train, "pairs also in train", ""),
+        ] {
+            if n > 0 {
+                text += &format!(", {n} {what}{fate}");
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,198 @@
+//! Downloads that survive broken connections: into `NAME.part`, resumed, checked, then renamed.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ureq::http::StatusCode;
+
+use super::check_file;
+use crate::config::Remote;
+use crate::error::DataError;
+use crate::progress::Progress;
+
+/// How stubborn a download is.
+#[derive(Debug, Clone, Copy)]
+pub struct Retry {
+    /// Failures in a row, none of which brought a byte further, after which it gives up.
+    pub attempts: u32,
+    /// The first pause; each one after it is twice as long.
+    pub first_pause: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry { attempts: 5, first_pause: Duration::from_secs(1) }
+    }
+}
+
+/// Why one attempt ended early.
+enum Failure {
+    /// Worth another attempt.
+    Passing(String),
+    /// The server means it.
+    Final(String),
+    /// This machine is the trouble.
+    Here(DataError),
+}
+
+/// Fetches `remote` to `path`. Nothing is ever found under `path` that was not checked.
+pub(super) fn download(
+    remote: &Remote,
+    path: &Path,
+    retry: &Retry,
+    progress: &dyn Progress,
+) -> Result<(), DataError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(DataError::io(folder))?;
+    }
+    let part = part_path(path);
+    let resumed = fs::metadata(&part).is_ok();
+    progress.begin(&format!("downloading {}", remote.path), Some(remote.size));
+    let outcome = receive(remote, &part, retry, progress).and_then(|()| match check_file(&part, remote) {
+        // What an earlier run left may belong to another version of the file: once more from the first byte.
+        Err(DataError::WrongFile { .. }) if resumed => {
+            remove(&part)?;
+            receive(remote, &part, retry, progress)?;
+            check_file(&part, remote)
+        }
+        outcome => outcome,
+    });
+    progress.end();
+    if let Err(error) = outcome {
+        if matches!(error, DataError::WrongFile { .. }) {
+            remove(&part)?;
+        }
+        return Err(error);
+    }
+    fs::File::open(&part).and_then(|file| file.sync_all()).map_err(DataError::io(&part))?;
+    fs::rename(&part, path).map_err(DataError::io(path))
+}
+
+fn part_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+fn remove(part: &Path) -> Result<(), DataError> {
+    match fs::remove_file(part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DataError::io(part)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Attempts until `part` has all bytes.
+fn receive(remote: &Remote, part: &Path, retry: &Retry, progress: &dyn Progress) -> Result<(), DataError> {
+    let mut furthest = 0;
+    let mut failures = 0;
+    loop {
+        let message = match attempt(remote, part, progress) {
+            Ok(()) => return Ok(()),
+            Err(Failure::Here(error)) => return Err(error),
+            Err(Failure::Final(message)) => return Err(give_up(remote, message)),
+            Err(Failure::Passing(message)) => message,
+        };
+        let length = fs::metadata(part).map(|metadata| metadata.len()).unwrap_or(0);
+        if length > furthest {
+            furthest = length;
+            failures = 0;
+        }
+        failures += 1;
+        if failures >= retry.attempts {
+            return Err(give_up(remote, format!("{message} (after {failures} attempts without a new byte)")));
+        }
+        let pause = retry.first_pause * 2u32.saturating_pow(failures - 1).min(64);
+        progress.message(&format!("`{}`: {message}; trying again in {pause:?}", remote.url));
+        std::thread::sleep(pause);
+    }
+}
+
+fn give_up(remote: &Remote, message: String) -> DataError {
+    DataError::Download {
+        url: remote.url.clone(),
+        message,
+        hint: format!("fetch it by other means and name its folder with --mirror (it is looked for as `{}`)", remote.path),
+    }
+}
+
+/// One request, from the byte that is missing.
+fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), Failure> {
+    let here = |error| Failure::Here(DataError::io(part)(error));
+    let mut have = fs::metadata(part).map(|metadata| metadata.len()).unwrap_or(0);
+    if have > remote.size {
+        remove(part).map_err(Failure::Here)?;
+        have = 0;
+    }
+    if have == remote.size {
+        // Also an empty file has to exist.
+        OpenOptions::new().create(true).append(true).open(part).map_err(here)?;
+        return Ok(());
+    }
+
+    let mut request = agent().get(&remote.url);
+    if have > 0 {
+        request = request.header("Range", format!("bytes={have}-"));
+    }
+    let response = request.call().map_err(|error| Failure::Passing(error.to_string()))?;
+    let status = response.status();
+    let append = match status {
+        StatusCode::OK => false,
+        StatusCode::PARTIAL_CONTENT => {
+            let range = response.headers().get("content-range").and_then(|value| value.to_str().ok()).unwrap_or("");
+            if !range.starts_with(&format!("bytes {have}-")) {
+                remove(part).map_err(Failure::Here)?;
+                return Err(Failure::Passing(format!("asked for bytes from {have}, was sent `{range}`")));
+            }
+            true
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            remove(part).map_err(Failure::Here)?;
+            return Err(Failure::Passing("the server has no such byte range".into()));
+        }
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+            return Err(Failure::Passing(format!("the server answered {status}")));
+        }
+        _ if status.is_server_error() => return Err(Failure::Passing(format!("the server answered {status}"))),
+        _ => return Err(Failure::Final(format!("the server answered {status}"))),
+    };
+
+    let mut options = OpenOptions::new();
+    let mut file = if append {
+        options.append(true).open(part).map_err(here)?
+    } else {
+        have = 0;
+        options.write(true).create(true).truncate(true).open(part).map_err(here)?
+    };
+    // One byte more than expected is enough to know that the file is another one.
+    let mut body = response.into_body().into_reader().take(remote.size - have + 1);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let n = match body.read(&mut buffer) {
+            Ok(0) if have < remote.size => {
+                return Err(Failure::Passing(format!("the connection ended after {have} of {} bytes", remote.size)));
+            }
+            Ok(0) => return Ok(()),
+            Ok(n) => n,
+            Err(error) => return Err(Failure::Passing(format!("{error} after {have} of {} bytes", remote.size))),
+        };
+        file.write_all(&buffer[..n]).map_err(here)?;
+        have += n as u64;
+        progress.advance(have.min(remote.size));
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        // The bytes are counted and hashed as the server keeps them.
+        .accept_encoding("identity")
+        .timeout_connect(Some(Duration::from_secs(30)))
+        .timeout_recv_response(Some(Duration::from_secs(60)))
+        // A server that falls silent is left, and asked again for the rest.
+        .timeout_per_read(Some(Duration::from_secs(60)))
+        .user_agent(concat!("lite-data/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
+}

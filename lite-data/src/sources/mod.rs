@@ -1,0 +1,193 @@
+//! The files that a corpus is made of: found on this machine, in a mirror, or downloaded; never used unchecked.
+
+mod download;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use crate::config::{File, Remote};
+use crate::error::DataError;
+use crate::progress::Progress;
+pub use download::Retry;
+
+/// Where files may come from.
+#[derive(Debug, Clone)]
+pub struct SourceOptions {
+    /// Where downloads are kept.
+    pub downloads: PathBuf,
+    /// A folder that holds the same files under their `path`; asked before the network.
+    pub mirror: Option<PathBuf>,
+    /// Never use the network.
+    pub offline: bool,
+    /// How stubborn a download is.
+    pub retry: Retry,
+}
+
+/// A file at hand, with the hash of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its name in the definition: the mirror path, or the local path.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Hash of the bytes.
+    pub sha256: String,
+}
+
+/// Finds a file, downloading it if need be, and checks it.
+pub fn fetch(file: &File, options: &SourceOptions, progress: &dyn Progress) -> Result<Found, DataError> {
+    match file {
+        File::Local(path) => {
+            let (size, sha256) = hash_file(path)?;
+            Ok(Found { path: path.clone(), name: path.display().to_string(), size, sha256 })
+        }
+        File::Remote(remote) => fetch_remote(remote, options, progress),
+    }
+}
+
+fn fetch_remote(remote: &Remote, options: &SourceOptions, progress: &dyn Progress) -> Result<Found, DataError> {
+    check_relative(&remote.path)?;
+    if let Some(mirror) = &options.mirror {
+        let path = mirror.join(&remote.path);
+        if path.is_file() {
+            check_file(&path, remote)?;
+            return Ok(found(path, remote));
+        }
+        progress.message(&format!("`{}` is not in the mirror `{}`", remote.path, mirror.display()));
+    }
+    let path = options.downloads.join(&remote.path);
+    if path.is_file() {
+        match check_file(&path, remote) {
+            Ok(()) => return Ok(found(path, remote)),
+            Err(error) if options.offline => return Err(error),
+            Err(error) => progress.message(&format!("{error}; fetching it again")),
+        }
+    }
+    if options.offline {
+        return Err(DataError::Download {
+            url: remote.url.clone(),
+            message: format!("`{}` is not there, and the network is off (offline)", path.display()),
+            hint: "leave --offline out, or name a folder that has the file with --mirror".into(),
+        });
+    }
+    download::download(remote, &path, &options.retry, progress)?;
+    Ok(found(path, remote))
+}
+
+fn found(path: PathBuf, remote: &Remote) -> Found {
+    Found { path, name: remote.path.clone(), size: remote.size, sha256: remote.sha256.clone() }
+}
+
+/// A definition must not write outside of the download folder.
+fn check_relative(path: &str) -> Result<(), DataError> {
+    let normal = |part| matches!(part, std::path::Component::Normal(_));
+    if path.is_empty() || !Path::new(path).components().all(normal) {
+        return Err(DataError::Config {
+            message: format!("path = \"{path}\" is not a plain relative path"),
+            hint: "write it as `corpus/file.en`".into(),
+        });
+    }
+    Ok(())
+}
+
+/// Holds a file to the size and hash that the definition names.
+fn check_file(path: &Path, remote: &Remote) -> Result<(), DataError> {
+    let size = fs::metadata(path).map_err(DataError::io(path))?.len();
+    let wrong = |what, found: String, expected: String| {
+        Err(DataError::WrongFile { path: path.to_path_buf(), what, found, expected })
+    };
+    if size != remote.size {
+        return wrong("size", size.to_string(), remote.size.to_string());
+    }
+    let (_, sha256) = hash_file(path)?;
+    if !sha256.eq_ignore_ascii_case(&remote.sha256) {
+        return wrong("sha256", sha256, remote.sha256.clone());
+    }
+    Ok(())
+}
+
+/// Size and SHA-256 of a file, as lower-case hexadecimal digits.
+pub fn hash_file(path: &Path) -> Result<(u64, String), DataError> {
+    let mut file = fs::File::open(path).map_err(DataError::io(path))?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    let mut size = 0;
+    loop {
+        let n = file.read(&mut buffer).map_err(DataError::io(path))?;
+        if n == 0 {
+            return Ok((size, hexadecimal(&hash.finalize())));
+        }
+        hash.update(&buffer[..n]);
+        size += n as u64;
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Opens a text file; gzip is recognised by its first bytes and read through.
+pub fn open_text(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
+    let file = fs::File::open(path).map_err(DataError::io(path))?;
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let is_gzip = reader.fill_buf().map_err(DataError::io(path))?.starts_with(&[0x1f, 0x8b]);
+    if is_gzip {
+        Ok(Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader))))
+    } else {
+        Ok(Box::new(reader))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::progress::Silent;
+
+    fn options(folder: &Path) -> SourceOptions {
+        SourceOptions { downloads: folder.join("downloads"), mirror: None, offline: true, retry: Retry::default() }
+    }
+
+    #[test]
+    fn gzip_is_read_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text-without-ending");
+        let mut encoder = flate2::write::GzEncoder::new(fs::File::create(&path).unwrap(), flate2::Compression::fast());
+        encoder.write_all("é\nb\n".as_bytes()).unwrap();
+        encoder.finish().unwrap();
+        let lines: Vec<String> = open_text(&path).unwrap().lines().map(Result::unwrap).collect();
+        assert_eq!(lines, ["é", "b"]);
+    }
+
+    #[test]
+    fn a_mirror_is_checked_and_offline_refuses_the_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = options(folder.path());
+        let sha256 = hexadecimal(&Sha256::digest(b"abc"));
+        let mut remote =
+            Remote { url: "http://nowhere.invalid/a".into(), path: "c/a".into(), size: 3, sha256: sha256.clone() };
+        let error = fetch(&File::Remote(remote.clone()), &options, &Silent).unwrap_err();
+        assert!(error.to_string().contains("network is off"), "{error}");
+
+        fs::create_dir_all(folder.path().join("mirror/c")).unwrap();
+        fs::write(folder.path().join("mirror/c/a"), "abc").unwrap();
+        options.mirror = Some(folder.path().join("mirror"));
+        let found = fetch(&File::Remote(remote.clone()), &options, &Silent).unwrap();
+        assert_eq!((found.size, found.sha256, found.name.as_str()), (3, sha256, "c/a"));
+
+        remote.sha256 = "00".into();
+        let error = fetch(&File::Remote(remote.clone()), &options, &Silent).unwrap_err();
+        assert!(matches!(error, DataError::WrongFile { what: "sha256", .. }), "{error}");
+        remote.path = "../a".into();
+        let error = fetch(&File::Remote(remote), &options, &Silent).unwrap_err();
+        assert!(matches!(error, DataError::Config { .. }), "{error}");
+    }
+}

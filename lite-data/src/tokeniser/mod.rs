@@ -1,0 +1,149 @@
+//! From a line to pieces and back.
+
+mod proto;
+mod sentence_piece;
+mod train;
+
+use std::fs;
+use std::path::Path;
+
+pub use sentence_piece::{SPACE, SentencePiece};
+pub use train::{WordCounts, train};
+
+use crate::error::DataError;
+
+/// A tokeniser that is ready for use.
+#[derive(Debug)]
+pub enum Tokeniser {
+    /// Subword pieces of a SentencePiece model.
+    SentencePiece(Box<SentencePiece>),
+    /// Words between white space.
+    Words,
+    /// Lines that hold pieces already.
+    None,
+}
+
+// What the file of a tokeniser without a model says.
+const WORDS: &[u8] = b"words\n";
+const NONE: &[u8] = b"none\n";
+
+impl Tokeniser {
+    /// Reads what `save` wrote, or any SentencePiece model (unigram or BPE).
+    pub fn load(path: &Path) -> Result<Self, DataError> {
+        Self::from_bytes(fs::read(path).map_err(DataError::io(path))?, path)
+    }
+
+    /// The same from bytes; `path` is named in errors.
+    pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, DataError> {
+        match bytes.as_slice() {
+            WORDS => Ok(Tokeniser::Words),
+            NONE => Ok(Tokeniser::None),
+            _ => SentencePiece::from_bytes(bytes, path).map(|model| Tokeniser::SentencePiece(Box::new(model))),
+        }
+    }
+
+    /// Writes the tokeniser to a file. A SentencePiece model is written byte for byte as it was read.
+    pub fn save(&self, path: &Path) -> Result<(), DataError> {
+        fs::write(path, self.bytes()).map_err(DataError::io(path))
+    }
+
+    /// What `save` writes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Tokeniser::SentencePiece(model) => model.bytes(),
+            Tokeniser::Words => WORDS,
+            Tokeniser::None => NONE,
+        }
+    }
+
+    /// The pieces of a line.
+    pub fn encode(&self, line: &str) -> Vec<String> {
+        match self {
+            Tokeniser::SentencePiece(model) => model.encode(line),
+            Tokeniser::Words | Tokeniser::None => line.split_whitespace().map(str::to_owned).collect(),
+        }
+    }
+
+    /// The text of pieces. For `None`, a piece that ends in `@@` is joined with the next one, as `--remove-bpe` does.
+    pub fn decode(&self, pieces: &[&str]) -> String {
+        match self {
+            Tokeniser::SentencePiece(model) => model.decode(pieces),
+            Tokeniser::Words => pieces.join(" "),
+            Tokeniser::None => {
+                let line = format!("{} ", pieces.join(" ")).replace("@@ ", "");
+                line.trim_end().to_owned()
+            }
+        }
+    }
+
+    /// Whether each word between spaces is cut on its own, so that its pieces can be remembered.
+    pub(crate) fn words_are_independent(&self) -> bool {
+        match self {
+            Tokeniser::SentencePiece(model) => model.words_are_independent(),
+            Tokeniser::Words | Tokeniser::None => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{SubwordModel, TokeniserConfig};
+
+    fn trained(model: SubwordModel, lines: &[&str]) -> Tokeniser {
+        let mut words = WordCounts::default();
+        lines.iter().for_each(|line| words.add(line));
+        let config = TokeniserConfig { model, vocabulary_size: 60, ..TokeniserConfig::default() };
+        let bytes = train(&words, &config).unwrap();
+        assert_eq!(bytes, train(&words, &config).unwrap(), "training is not deterministic");
+        Tokeniser::from_bytes(bytes, Path::new("tokeniser.model")).unwrap()
+    }
+
+    const LINES: [&str; 4] = [
+        "the old man sees the old dog",
+        "the dog sees the man , and the man sees 17 dogs !",
+        "an old song is sung by the older man",
+        "l'été , l'homme et l'enfant chantent .",
+    ];
+
+    #[test]
+    fn decoding_gives_the_line_back() {
+        for model in [SubwordModel::Bpe, SubwordModel::Unigram] {
+            let tokeniser = trained(model, &LINES);
+            for line in LINES {
+                let pieces = tokeniser.encode(line);
+                assert_eq!(tokeniser.decode(&pieces.iter().map(String::as_str).collect::<Vec<_>>()), line);
+            }
+        }
+    }
+
+    #[test]
+    fn special_names_and_unknown_characters_in_text_stay_text() {
+        let tokeniser = trained(SubwordModel::Bpe, &[LINES[0], "<s> </s> <pad> <unk>", "<s> </s> <pad> <unk>"]);
+        for line in ["<s> the </s> <pad> <unk>", "the ☃☃ man"] {
+            let pieces = tokeniser.encode(line);
+            assert!(pieces.iter().all(|piece| piece != "<s>" && piece != "</s>"), "{pieces:?}");
+            assert_eq!(tokeniser.decode(&pieces.iter().map(String::as_str).collect::<Vec<_>>()), line);
+        }
+    }
+
+    #[test]
+    fn broken_models_are_named_and_never_panic() {
+        let Tokeniser::SentencePiece(model) = trained(SubwordModel::Bpe, &LINES) else { unreachable!() };
+        let bytes = model.bytes().to_vec();
+        for length in 0..bytes.len() {
+            // Some prefixes are valid models with fewer pieces; the manifest's hash finds those.
+            let _ = Tokeniser::from_bytes(bytes[..length].to_vec(), Path::new("m"));
+        }
+        let error = Tokeniser::from_bytes(b"no model".to_vec(), Path::new("m.model")).unwrap_err();
+        assert!(error.to_string().starts_with("`m.model`: "), "{error}");
+    }
+
+    #[test]
+    fn words_and_pieces_between_spaces() {
+        let pieces = ["ge@@", "ht", "weg@@"];
+        assert_eq!(Tokeniser::None.decode(&pieces), "geht weg");
+        assert_eq!(Tokeniser::Words.decode(&["a", "b@@", "c"]), "a b@@ c");
+        assert_eq!(Tokeniser::Words.encode(" a  b\t"), ["a", "b"]);
+    }
+}
