@@ -123,13 +123,15 @@ impl Lines {
         self.number += 1;
         if n as u64 == limit && self.buffer.last() != Some(&b'\n') {
             self.reader.skip_until(b'\n').map_err(DataError::io(&self.path))?;
-            return Ok(Some(Err(self.broken(format!("the line is longer than {LONGEST_LINE} bytes")))));
         }
         let mut line = self.buffer.as_slice();
         line = line.strip_suffix(b"\n").unwrap_or(line);
         line = line.strip_suffix(b"\r").unwrap_or(line);
         if self.number == 1 {
             line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+        }
+        if line.len() > LONGEST_LINE {
+            return Ok(Some(Err(self.broken(format!("the line is longer than {LONGEST_LINE} bytes")))));
         }
         if let Some(position) = line.iter().position(|&byte| byte == 0) {
             return Ok(Some(Err(self.broken(format!("NUL at byte {}", position + 1)))));
@@ -179,13 +181,15 @@ mod tests {
     fn broken_lines_are_named() {
         let check = |bytes: &[u8], expected: &str| {
             let pairs = read(&[b"x\n", bytes].concat(), b"x\ny\n").unwrap();
-            let broken = pairs[1].clone().unwrap_err();
+            let broken = pairs[1].as_ref().err().expect("the line is broken");
             assert_eq!((broken.line, broken.found.as_str()), (2, expected));
         };
         check(b"caf\xe9\n", "invalid UTF-8 (0xe9 at byte 4)");
         check(b"a\0b\n", "NUL at byte 2");
         check(&[vec![b'a'; LONGEST_LINE + 1], b"\n".to_vec()].concat(), "the line is longer than 1048576 bytes");
-        assert!(read(&[vec![b'a'; LONGEST_LINE], b"\r\n".to_vec()].concat(), b"y\n").unwrap()[0].is_ok());
+        check(&[vec![b'a'; 3 * LONGEST_LINE], b"\n".to_vec()].concat(), "the line is longer than 1048576 bytes");
+        let pairs = read(&[vec![b'a'; LONGEST_LINE], b"\r\nb\n".to_vec()].concat(), b"y\nz\n").unwrap();
+        assert!(pairs[0].is_ok() && pairs[1] == Ok(("b".into(), "z".into())));
     }
 
     #[test]
