@@ -1,0 +1,111 @@
+//! Multi-head attention (fairseq `multihead_attention.py`).
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::dropout::Dropout;
+use crate::init::{BiasInit, apply_linear, xavier_linear};
+
+/// Scaled dot-product attention over `n_heads` contiguous groups of channels.
+#[derive(Module, Debug)]
+pub struct Attention {
+    k_proj: Linear,
+    v_proj: Linear,
+    q_proj: Linear,
+    out_proj: Linear,
+    dropout: Dropout,
+    #[module(skip)]
+    n_heads: usize,
+}
+
+/// Keys and values of the positions that a query may look at: each `[batch_size, n_heads, length, head_size]`.
+#[derive(Clone, Debug)]
+pub struct KeysValues {
+    keys: Tensor<4>,
+    values: Tensor<4>,
+}
+
+impl KeysValues {
+    /// Keeps the given rows of the batch, in the given order.
+    pub fn select(&mut self, rows: &Tensor<1, Int>) {
+        self.keys = self.keys.clone().select(0, rows.clone());
+        self.values = self.values.clone().select(0, rows.clone());
+    }
+
+    fn append(&mut self, next: Self) {
+        self.keys = Tensor::cat(vec![self.keys.clone(), next.keys], 2);
+        self.values = Tensor::cat(vec![self.values.clone(), next.values], 2);
+    }
+}
+
+impl Attention {
+    /// Attention over `d_model` channels.
+    pub fn new(d_model: usize, n_heads: usize, dropout: f64, device: &Device) -> Self {
+        // The gain of a packed query-key-value matrix, kept by the reference for the separate ones.
+        let gain = 0.5f64.sqrt();
+        let input = || xavier_linear(d_model, d_model, gain, BiasInit::FanIn, device);
+        Self {
+            k_proj: input(),
+            v_proj: input(),
+            q_proj: input(),
+            out_proj: xavier_linear(d_model, d_model, 1.0, BiasInit::Zeros, device),
+            dropout: Dropout::new(dropout),
+            n_heads,
+        }
+    }
+
+    /// Attends over `memory`'s positions.
+    ///
+    /// `mask` is added to the scores: `-inf` where a query must not look.
+    ///
+    /// # Shapes
+    ///
+    /// - query: `[batch_size, n_queries, d_model]`
+    /// - mask: broadcasts to `[batch_size, n_heads, n_queries, n_keys]`
+    /// - output: `[batch_size, n_queries, d_model]`, and the probabilities `[batch_size, n_heads, n_queries, n_keys]`
+    pub fn forward(&self, query: Tensor<3>, memory: &KeysValues, mask: Option<&Tensor<4>>) -> (Tensor<3>, Tensor<4>) {
+        let [batch_size, n_queries, d_model] = query.dims();
+        let head_size = d_model / self.n_heads;
+        // The scale multiplies the projection with its bias, as in the reference.
+        let query = apply_linear(&self.q_proj, query).mul_scalar((head_size as f64).powf(-0.5));
+        let scores = self.split_heads(query).matmul(memory.keys.clone().swap_dims(2, 3));
+        let scores = match mask {
+            Some(mask) => scores + mask.clone(),
+            None => scores,
+        };
+        let probabilities = softmax(scores, 3);
+        let context = self
+            .dropout
+            .forward(probabilities.clone())
+            .matmul(memory.values.clone());
+        let context = context.swap_dims(1, 2).reshape([batch_size, n_queries, d_model]);
+        (apply_linear(&self.out_proj, context), probabilities)
+    }
+
+    /// Keys and values of `input`, `[batch_size, length, d_model]`.
+    pub fn keys_values(&self, input: Tensor<3>) -> KeysValues {
+        KeysValues {
+            keys: self.split_heads(apply_linear(&self.k_proj, input.clone())),
+            values: self.split_heads(apply_linear(&self.v_proj, input)),
+        }
+    }
+
+    /// One query, of `[rows, 1, d_model]`, over the positions in `past` and its own, which is added to them.
+    pub fn step(&self, input: Tensor<3>, past: &mut Option<KeysValues>) -> Tensor<3> {
+        let present = self.keys_values(input.clone());
+        match past {
+            Some(past) => past.append(present),
+            None => *past = Some(present),
+        }
+        let memory = past.as_ref().expect("just set");
+        self.forward(input, memory, None).0
+    }
+
+    fn split_heads(&self, x: Tensor<3>) -> Tensor<4> {
+        let [batch_size, length, d_model] = x.dims();
+        x.reshape([batch_size, length, self.n_heads, d_model / self.n_heads])
+            .swap_dims(1, 2)
+    }
+}

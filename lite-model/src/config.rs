@@ -1,0 +1,387 @@
+//! What a model is: the `[arch.NAME]` table of a definition.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ConfigError;
+
+/// The architectures that one pipeline trains, decodes, scores and counts.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// Long-Short Range Attention: half of the channels attend, half are convolved (paper, section 4).
+    Lite,
+    /// The encoder-decoder of *Attention Is All You Need*.
+    Transformer,
+    /// Lightweight convolution in place of self-attention (Wu et al. 2019).
+    #[serde(rename = "lightconv")]
+    LightConv,
+    /// Dynamic convolution in place of self-attention (Wu et al. 2019).
+    #[serde(rename = "dynamicconv")]
+    DynamicConv,
+}
+
+/// Where the taps of a convolution come from.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConvolutionKind {
+    /// One learnt filter a head, the same at every position.
+    Lightweight,
+    /// A filter a head computed from the present position.
+    Dynamic,
+}
+
+/// Which embedding matrices are one.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShareEmbeddings {
+    /// Source, target and output projection are one matrix; needs a joint vocabulary.
+    #[default]
+    All,
+    /// The target embedding is the output projection; the source has its own.
+    Decoder,
+    /// Three matrices, as the reference trains IWSLT.
+    None,
+}
+
+/// Where padded positions are zeroed in a convolution branch.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum PaddingMask {
+    /// Before the input projection, as the reference does. The projection's bias then stands at
+    /// padded positions and leaks into their neighbours, so a sentence's output depends on its padding.
+    BeforeProjection,
+    /// After the projection: the output of a sentence does not depend on its padding.
+    #[default]
+    AfterProjection,
+}
+
+/// The non-linearity of the feed-forward layer.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `max(0, x)`, the paper's.
+    #[default]
+    Relu,
+    /// `x Φ(x)`, by the error function.
+    Gelu,
+}
+
+/// How a position becomes a vector.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionKind {
+    /// Sines and cosines in two halves.
+    #[default]
+    Sinusoidal,
+    /// A learnt table.
+    Learned,
+}
+
+/// How the feed-forward layer's weights start.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeedForwardInit {
+    /// Xavier uniform.
+    #[default]
+    Xavier,
+    /// Xavier uniform as if the layer still expanded by two: the reference's `ratio_xavier` for IWSLT.
+    RatioXavier,
+}
+
+/// A sequence-to-sequence model.
+///
+/// Keys that an architecture has no use for are ignored by it (`kernel_sizes` in a `transformer`).
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
+pub struct ModelConfig {
+    /// The kind of layer. Required.
+    pub architecture: Architecture,
+    /// Width of the residual stream. Required.
+    pub d_model: usize,
+    /// Inner width of the feed-forward layer; the paper's flattened block has `d_ff = d_model`. Required.
+    pub d_ff: usize,
+    /// Layers of the encoder. Default: 6
+    #[serde(default = "default::layers")]
+    pub encoder_layers: usize,
+    /// Layers of the decoder. Default: 6
+    #[serde(default = "default::layers")]
+    pub decoder_layers: usize,
+    /// Heads of cross-attention, and of self-attention in a `transformer`. Default: 8
+    #[serde(default = "default::n_heads")]
+    pub n_heads: usize,
+    /// Heads of each branch of `lite`, and of the convolution in `lightconv` and `dynamicconv`. Default: 4
+    #[serde(default = "default::branch_heads")]
+    pub branch_heads: usize,
+    /// Channels of the attention branch of `lite`; the convolution has the rest. Default: half of `d_model`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention_channels: Option<usize>,
+    /// The convolution of `lite`. Default: dynamic
+    #[serde(default = "default::convolution")]
+    pub convolution: ConvolutionKind,
+    /// Kernel size of each layer, encoder and decoder alike; surplus entries are cut.
+    /// Default: 3, 7, 15, 31, 31, 31, 31 (the reference's; the paper's text has 3, 5, 7, 31)
+    #[serde(default = "default::kernel_sizes")]
+    pub kernel_sizes: Vec<usize>,
+    /// Whether a convolution stands between two linear layers. Default: true
+    #[serde(default = "default::yes")]
+    pub conv_linear: bool,
+    /// Whether a gated linear unit follows the first of them (dynamic convolution only, as in the reference). Default: true
+    #[serde(default = "default::yes")]
+    pub glu: bool,
+    /// Whether a filter's taps pass through a softmax. Default: true
+    #[serde(default = "default::yes")]
+    pub weight_softmax: bool,
+    /// Dropout on embeddings and on every sub-layer's output. Default: 0.1
+    #[serde(default = "default::dropout")]
+    pub dropout: f64,
+    /// Dropout on attention probabilities. Default: 0
+    #[serde(default)]
+    pub attention_dropout: f64,
+    /// Dropout on convolution taps. Default: 0
+    #[serde(default)]
+    pub weight_dropout: f64,
+    /// Dropout inside the feed-forward layer. Default: 0
+    #[serde(default)]
+    pub activation_dropout: f64,
+    /// The feed-forward layer's non-linearity. Default: relu
+    #[serde(default)]
+    pub activation: Activation,
+    /// How the feed-forward layer starts. Default: xavier
+    #[serde(default)]
+    pub feed_forward_init: FeedForwardInit,
+    /// Layer norm before each sub-layer and once at the end of a stack, rather than after. Default: false
+    #[serde(default)]
+    pub pre_norm: bool,
+    /// How positions are encoded. Default: sinusoidal
+    #[serde(default)]
+    pub positions: PositionKind,
+    /// Which embeddings are tied. Default: all
+    #[serde(default)]
+    pub share_embeddings: ShareEmbeddings,
+    /// Where convolutions mask padding. Default: after-projection
+    #[serde(default)]
+    pub padding_mask: PaddingMask,
+    /// Longest source in tokens, the final `</s>` included. Default: 1024
+    #[serde(default = "default::max_positions")]
+    pub max_source_positions: usize,
+    /// Longest target in tokens, the final `</s>` included. Default: 1024
+    #[serde(default = "default::max_positions")]
+    pub max_target_positions: usize,
+}
+
+/// Entries of the source and of the target vocabulary, special tokens included.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VocabularySizes {
+    /// Source entries.
+    pub source: usize,
+    /// Target entries.
+    pub target: usize,
+}
+
+impl VocabularySizes {
+    /// One vocabulary for both sides.
+    pub fn joint(size: usize) -> Self {
+        Self {
+            source: size,
+            target: size,
+        }
+    }
+}
+
+/// One branch of a self-attention layer, with its share of the channels.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum BranchConfig {
+    Attention {
+        channels: usize,
+        n_heads: usize,
+    },
+    Convolution {
+        channels: usize,
+        n_heads: usize,
+        kernel_size: usize,
+        kind: ConvolutionKind,
+    },
+}
+
+impl BranchConfig {
+    pub(crate) fn channels(&self) -> usize {
+        match self {
+            Self::Attention { channels, .. } | Self::Convolution { channels, .. } => *channels,
+        }
+    }
+}
+
+impl ModelConfig {
+    /// A model with the defaults of its keys.
+    pub fn new(architecture: Architecture, d_model: usize, d_ff: usize) -> Self {
+        Self {
+            architecture,
+            d_model,
+            d_ff,
+            encoder_layers: default::layers(),
+            decoder_layers: default::layers(),
+            n_heads: default::n_heads(),
+            branch_heads: default::branch_heads(),
+            attention_channels: None,
+            convolution: default::convolution(),
+            kernel_sizes: default::kernel_sizes(),
+            conv_linear: true,
+            glu: true,
+            weight_softmax: true,
+            dropout: default::dropout(),
+            attention_dropout: 0.0,
+            weight_dropout: 0.0,
+            activation_dropout: 0.0,
+            activation: Activation::default(),
+            feed_forward_init: FeedForwardInit::default(),
+            pre_norm: false,
+            positions: PositionKind::default(),
+            share_embeddings: ShareEmbeddings::default(),
+            padding_mask: PaddingMask::default(),
+            max_source_positions: default::max_positions(),
+            max_target_positions: default::max_positions(),
+        }
+    }
+
+    /// The branches of layer `layer`, in the order of their channels.
+    pub(crate) fn branches(&self, layer: usize) -> Vec<BranchConfig> {
+        let convolution = |channels, kind| BranchConfig::Convolution {
+            channels,
+            n_heads: self.branch_heads,
+            kernel_size: self.kernel_sizes[layer],
+            kind,
+        };
+        match self.architecture {
+            Architecture::Transformer => {
+                vec![BranchConfig::Attention {
+                    channels: self.d_model,
+                    n_heads: self.n_heads,
+                }]
+            }
+            Architecture::LightConv => vec![convolution(self.d_model, ConvolutionKind::Lightweight)],
+            Architecture::DynamicConv => vec![convolution(self.d_model, ConvolutionKind::Dynamic)],
+            Architecture::Lite => {
+                let channels = self.attention_channels();
+                vec![
+                    BranchConfig::Attention {
+                        channels,
+                        n_heads: self.branch_heads,
+                    },
+                    convolution(self.d_model - channels, self.convolution),
+                ]
+            }
+        }
+    }
+
+    /// Whether a convolution of this kind is gated: the reference's lightweight convolution ignores the flag.
+    pub(crate) fn is_gated(&self, kind: ConvolutionKind) -> bool {
+        self.conv_linear && self.glu && kind == ConvolutionKind::Dynamic
+    }
+
+    fn attention_channels(&self) -> usize {
+        self.attention_channels.unwrap_or(self.d_model / 2)
+    }
+
+    /// Refuses what cannot be built, and says which key is at fault.
+    pub fn validate(&self, sizes: VocabularySizes) -> Result<(), ConfigError> {
+        let refuse = |key, found: String, expected: String| Err(ConfigError { key, found, expected });
+        for (key, value) in [
+            ("d_model", self.d_model),
+            ("d_ff", self.d_ff),
+            ("encoder_layers", self.encoder_layers),
+            ("decoder_layers", self.decoder_layers),
+            ("n_heads", self.n_heads),
+            ("branch_heads", self.branch_heads),
+            ("max_source_positions", self.max_source_positions),
+            ("max_target_positions", self.max_target_positions),
+        ] {
+            if value == 0 {
+                return refuse(key, "0".into(), "1 or more".into());
+            }
+        }
+        for (key, value) in [
+            ("dropout", self.dropout),
+            ("attention_dropout", self.attention_dropout),
+            ("weight_dropout", self.weight_dropout),
+            ("activation_dropout", self.activation_dropout),
+        ] {
+            if !(0.0..1.0).contains(&value) {
+                return refuse(key, value.to_string(), "at least 0 and below 1".into());
+            }
+        }
+        if self.positions == PositionKind::Sinusoidal && self.d_model < 4 {
+            return refuse("d_model", self.d_model.to_string(), "4 or more".into());
+        }
+        if !self.d_model.is_multiple_of(self.n_heads) {
+            return refuse(
+                "n_heads",
+                self.n_heads.to_string(),
+                format!("a divisor of d_model = {}", self.d_model),
+            );
+        }
+        if self.architecture == Architecture::Lite && !(1..self.d_model).contains(&self.attention_channels()) {
+            let found = self.attention_channels().to_string();
+            return refuse(
+                "attention_channels",
+                found,
+                format!("between 1 and d_model - 1 = {}", self.d_model - 1),
+            );
+        }
+        if self.architecture != Architecture::Transformer {
+            let n_layers = self.encoder_layers.max(self.decoder_layers);
+            if self.kernel_sizes.len() < n_layers {
+                let found = format!("{} entries", self.kernel_sizes.len());
+                return refuse("kernel_sizes", found, format!("one a layer, {n_layers}"));
+            }
+            if let Some(even) = self.kernel_sizes.iter().find(|k| *k % 2 == 0) {
+                return refuse("kernel_sizes", even.to_string(), "odd numbers".into());
+            }
+            for branch in self.branches(0) {
+                if !branch.channels().is_multiple_of(self.branch_heads) {
+                    let expected = format!("a divisor of the branch's {} channels", branch.channels());
+                    return refuse("branch_heads", self.branch_heads.to_string(), expected);
+                }
+            }
+        }
+        if self.share_embeddings == ShareEmbeddings::All && sizes.source != sizes.target {
+            let found = format!(
+                "\"all\" with {} source and {} target entries",
+                sizes.source, sizes.target
+            );
+            return refuse(
+                "share_embeddings",
+                found,
+                "\"decoder\", \"none\", or a joint vocabulary".into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+mod default {
+    use super::ConvolutionKind;
+
+    pub fn layers() -> usize {
+        6
+    }
+    pub fn n_heads() -> usize {
+        8
+    }
+    pub fn branch_heads() -> usize {
+        4
+    }
+    pub fn convolution() -> ConvolutionKind {
+        ConvolutionKind::Dynamic
+    }
+    pub fn kernel_sizes() -> Vec<usize> {
+        vec![3, 7, 15, 31, 31, 31, 31]
+    }
+    pub fn yes() -> bool {
+        true
+    }
+    pub fn dropout() -> f64 {
+        0.1
+    }
+    pub fn max_positions() -> usize {
+        1024
+    }
+}

@@ -1,0 +1,187 @@
+//! Lightweight and dynamic convolution (Wu et al. 2019; fairseq `lightweight_convolution.py`,
+//! `dynamic_convolution.py`), the short-range branch of LSRA.
+//!
+//! `linear1 -> GLU (dynamic only) -> y`; every head has a filter of `K` taps, learnt or computed from `y`, made to
+//! sum to one by a softmax; `out[t] = sum_k taps[t, k] * y[t + k - P]` with zeros outside; `-> linear2`.
+//! `P` is `K / 2` in an encoder and `K - 1` in a decoder. Taps that fall outside lose their mass.
+
+mod band;
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::config::{ConvolutionKind, ModelConfig, PaddingMask};
+use crate::dropout::Dropout;
+use crate::init::{BiasInit, apply_linear, uniform, xavier_linear};
+
+/// A convolution over time whose filters are shared by the channels of a head.
+#[derive(Module, Debug)]
+pub struct Convolution {
+    linear1: Option<Linear>,
+    linear2: Option<Linear>,
+    /// Taps of a lightweight convolution, `[n_heads, 1, kernel_size]`.
+    weight: Option<Param<Tensor<3>>>,
+    /// The layer that computes the taps of a dynamic convolution.
+    weight_linear: Option<Linear>,
+    dropout: Dropout,
+    #[module(skip)]
+    shape: Shape,
+}
+
+#[derive(Clone, Debug)]
+struct Shape {
+    n_heads: usize,
+    kernel_size: usize,
+    is_causal: bool,
+    is_gated: bool,
+    weight_softmax: bool,
+    padding_mask: PaddingMask,
+}
+
+/// The last `kernel_size - 1` inputs of the filter, oldest first: `[rows, kernel_size - 1, channels]`.
+#[derive(Clone, Debug)]
+pub struct Window(Tensor<3>);
+
+impl Window {
+    /// Keeps the given rows of the batch, in the given order.
+    pub fn select(&mut self, rows: &Tensor<1, Int>) {
+        self.0 = self.0.clone().select(0, rows.clone());
+    }
+}
+
+impl Convolution {
+    /// A convolution of `channels` channels in `n_heads` heads.
+    pub(crate) fn new(
+        kind: ConvolutionKind,
+        channels: usize,
+        n_heads: usize,
+        kernel_size: usize,
+        is_causal: bool,
+        config: &ModelConfig,
+        device: &Device,
+    ) -> Self {
+        let is_gated = config.is_gated(kind);
+        let linear = |d_output| xavier_linear(channels, d_output, 1.0, BiasInit::Zeros, device);
+        let (weight, weight_linear) = match kind {
+            // Xavier over [n_heads, kernel_size]: the GPU layer's, with which the authors trained.
+            ConvolutionKind::Lightweight => {
+                let bound = (6.0 / (n_heads + kernel_size) as f64).sqrt();
+                (Some(uniform([n_heads, 1, kernel_size], bound, device)), None)
+            }
+            ConvolutionKind::Dynamic => {
+                let linear = xavier_linear(channels, n_heads * kernel_size, 1.0, BiasInit::Absent, device);
+                (None, Some(linear))
+            }
+        };
+        Self {
+            linear1: config
+                .conv_linear
+                .then(|| linear(if is_gated { 2 * channels } else { channels })),
+            linear2: config.conv_linear.then(|| linear(channels)),
+            weight,
+            weight_linear,
+            dropout: Dropout::new(config.weight_dropout),
+            shape: Shape {
+                n_heads,
+                kernel_size,
+                is_causal,
+                is_gated,
+                weight_softmax: config.weight_softmax,
+                padding_mask: config.padding_mask,
+            },
+        }
+    }
+
+    /// `keep` is 1 at tokens and 0 at padding.
+    ///
+    /// # Shapes
+    ///
+    /// - input, output: `[batch_size, length, channels]`
+    /// - keep: `[batch_size, length, 1]`
+    pub fn forward(&self, input: Tensor<3>, keep: Option<&Tensor<3>>) -> Tensor<3> {
+        let masked = |x: Tensor<3>, at| match keep {
+            Some(keep) if self.shape.padding_mask == at => x * keep.clone(),
+            _ => x,
+        };
+        let y = self.project(masked(input, PaddingMask::BeforeProjection));
+        let y = masked(y, PaddingMask::AfterProjection);
+        let left = if self.shape.is_causal {
+            self.shape.kernel_size - 1
+        } else {
+            self.shape.kernel_size / 2
+        };
+        let output = match &self.weight {
+            Some(weight) => {
+                let taps = self.dropout.forward(self.normalise(weight.val()));
+                band::lightweight(y, taps.squeeze_dim(1), left)
+            }
+            None => band::dynamic(y.clone(), self.dropout.forward(self.taps(&y)), left),
+        };
+        self.output(output)
+    }
+
+    /// The convolution at one more position, of `[rows, 1, channels]`, for a causal layer.
+    pub fn step(&self, input: Tensor<3>, window: &mut Option<Window>) -> Tensor<3> {
+        let y = self.project(input);
+        let [rows, _, channels] = y.dims();
+        let Shape {
+            n_heads, kernel_size, ..
+        } = self.shape;
+        let past = match window.take() {
+            Some(Window(past)) => past,
+            None => Tensor::zeros([rows, kernel_size - 1, channels], &y.device()),
+        };
+        let inputs = Tensor::cat(vec![past, y.clone()], 1);
+        *window = Some(Window(inputs.clone().slice([0..rows, 1..kernel_size])));
+        // [rows, n_heads, 1, kernel_size] by [rows, n_heads, kernel_size, head_size]
+        let taps = match &self.weight {
+            Some(weight) => self.normalise(weight.val()).unsqueeze_dim(0),
+            None => self.taps(&y).swap_dims(1, 2),
+        };
+        let inputs = inputs
+            .reshape([rows, kernel_size, n_heads, channels / n_heads])
+            .swap_dims(1, 2);
+        self.output(taps.matmul(inputs).reshape([rows, 1, channels]))
+    }
+
+    fn project(&self, input: Tensor<3>) -> Tensor<3> {
+        let Some(linear1) = &self.linear1 else { return input };
+        let hidden = apply_linear(linear1, input);
+        if !self.shape.is_gated {
+            return hidden;
+        }
+        let mut halves = hidden.chunk(2, 2).into_iter();
+        let (Some(value), Some(gate)) = (halves.next(), halves.next()) else {
+            unreachable!("two halves")
+        };
+        value * sigmoid(gate)
+    }
+
+    fn output(&self, x: Tensor<3>) -> Tensor<3> {
+        match &self.linear2 {
+            Some(linear2) => apply_linear(linear2, x),
+            None => x,
+        }
+    }
+
+    /// Taps from the present input: `[batch_size, length, n_heads, kernel_size]`.
+    fn taps(&self, y: &Tensor<3>) -> Tensor<4> {
+        let [batch_size, length, _] = y.dims();
+        let linear = self
+            .weight_linear
+            .as_ref()
+            .expect("a convolution without learnt taps computes them");
+        let taps = apply_linear(linear, y.clone());
+        self.normalise(taps.reshape([batch_size, length, self.shape.n_heads, self.shape.kernel_size]))
+    }
+
+    fn normalise<const D: usize>(&self, taps: Tensor<D>) -> Tensor<D> {
+        if self.shape.weight_softmax {
+            softmax(taps, D - 1)
+        } else {
+            taps
+        }
+    }
+}

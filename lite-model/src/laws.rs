@@ -1,0 +1,256 @@
+//! Laws that hold for every architecture, whatever the weights.
+
+use burn::tensor::{Device, Distribution, Int, Tensor};
+
+use crate::config::{Architecture, ConvolutionKind, ModelConfig, PaddingMask, VocabularySizes};
+use crate::seq2seq::Seq2Seq;
+use crate::tokens::PAD;
+
+/// Two float32 evaluations of the same sums in another order.
+const TOLERANCE: f32 = 1e-5;
+const VOCABULARY: usize = 20;
+
+fn configs() -> Vec<ModelConfig> {
+    let new = |architecture| ModelConfig {
+        encoder_layers: 2,
+        decoder_layers: 2,
+        n_heads: 2,
+        branch_heads: 2,
+        kernel_sizes: vec![3, 7],
+        ..ModelConfig::new(architecture, 16, 24)
+    };
+    vec![
+        new(Architecture::Lite),
+        ModelConfig {
+            convolution: ConvolutionKind::Lightweight,
+            ..new(Architecture::Lite)
+        },
+        ModelConfig {
+            pre_norm: true,
+            ..new(Architecture::Lite)
+        },
+        new(Architecture::Transformer),
+        new(Architecture::LightConv),
+        new(Architecture::DynamicConv),
+    ]
+}
+
+/// A model whose biases are far from their neutral start, since a law could hold at zero by chance.
+fn model(config: &ModelConfig, device: &Device) -> Seq2Seq {
+    use burn::module::{Module, ModuleMapper, Param};
+    struct Shake;
+    impl ModuleMapper for Shake {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|x| {
+                let noise = x.random_like(Distribution::Normal(0.0, 0.1));
+                x + noise
+            })
+        }
+    }
+    device.seed(7);
+    config
+        .init(VocabularySizes::joint(VOCABULARY), device)
+        .unwrap()
+        .map(&mut Shake)
+}
+
+fn largest(x: Tensor<3>) -> f32 {
+    x.abs().max().into_scalar()
+}
+
+fn source(device: &Device) -> Tensor<2, Int> {
+    Tensor::from_ints([[5, 9, 4, 17, 8, 2], [7, 7, 12, 4, 19, 2]], device)
+}
+
+fn target(device: &Device) -> Tensor<2, Int> {
+    Tensor::from_ints([[2, 6, 11, 18, 4], [2, 4, 13, 9, 9]], device)
+}
+
+#[test]
+fn a_later_token_changes_nothing_before_it() {
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, &device);
+        let before = model.features(source(&device), target(&device));
+        let changed = Tensor::from_ints([[2, 6, 11, 5, 4], [2, 4, 13, 8, 9]], &device);
+        let after = model.features(source(&device), changed);
+        let difference = before - after;
+        assert!(largest(difference.clone().slice([0..2, 0..3])) == 0.0, "{config:?}");
+        assert!(
+            largest(difference.slice([0..2, 3..5])) > 1e-3,
+            "{config:?}: the change has no effect at all"
+        );
+    }
+}
+
+#[test]
+fn every_source_token_reaches_the_output() {
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, &device);
+        let before = model.features(source(&device), target(&device));
+        let changed = Tensor::from_ints([[6, 9, 4, 17, 8, 2], [8, 7, 12, 4, 19, 2]], &device);
+        assert!(
+            largest(before - model.features(changed, target(&device))) > 1e-3,
+            "{config:?}"
+        );
+    }
+}
+
+#[test]
+fn steps_equal_the_full_pass_and_survive_reordering() {
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, &device);
+        let memory = model.encode(source(&device));
+        let (full, _) = model.decode(target(&device), &memory);
+        let mut state = model.begin(&memory);
+        let mut order = vec![0, 1];
+        for t in 0..5 {
+            if t == 2 || t == 4 {
+                order.reverse();
+                state.select(Tensor::from_ints([1, 0], &device));
+            }
+            let rows = Tensor::<1, Int>::from_ints([order[0], order[1]], &device);
+            let tokens = target(&device).slice([0..2, t..t + 1]).select(0, rows.clone());
+            let found = model.step(tokens, &mut state).features.unsqueeze_dim::<3>(1);
+            let expected = full.clone().slice([0..2, t..t + 1]).select(0, rows);
+            assert!(largest(found - expected) < TOLERANCE, "{config:?} step {t}");
+        }
+    }
+}
+
+#[test]
+fn dropping_and_repeating_rows_keeps_the_others() {
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, &device);
+        let memory = model.encode(source(&device));
+        let (full, _) = model.decode(target(&device), &memory);
+        let mut state = model.begin(&memory);
+        model.step(target(&device).slice([0..2, 0..1]), &mut state);
+        state.select(Tensor::from_ints([1, 1, 1], &device));
+        let token = target(&device).slice([1..2, 1..2]).repeat_dim(0, 3);
+        let found = model.step(token, &mut state).features.unsqueeze_dim::<3>(1);
+        let expected = full.slice([1..2, 1..2]).repeat_dim(0, 3);
+        assert!(largest(found - expected) < TOLERANCE, "{config:?}");
+    }
+}
+
+/// How far the features of the second sentence move when it is padded, by side.
+fn padding_effect(config: &ModelConfig, left: bool) -> f32 {
+    let device = Device::flex();
+    let model = model(config, &device);
+    let pad = PAD as i32;
+    let padded = if left {
+        [[5, 9, 4, 17, 8, 2], [pad, pad, pad, 12, 4, 2]]
+    } else {
+        [[5, 9, 4, 17, 8, 2], [12, 4, 2, pad, pad, pad]]
+    };
+    let padded = model.features(Tensor::from_ints(padded, &device), target(&device));
+    let alone = model.features(Tensor::from_ints([[12, 4, 2]], &device), target(&device).slice([1..2]));
+    largest(padded.slice([1..2]) - alone)
+}
+
+#[test]
+fn padding_is_invisible_when_masked_after_the_projection() {
+    for config in configs() {
+        for left in [true, false] {
+            let effect = padding_effect(&config, left);
+            assert!(effect < TOLERANCE, "{config:?}, left {left}: {effect}");
+        }
+    }
+}
+
+#[test]
+fn padding_leaks_through_the_bias_when_masked_before_as_in_the_reference() {
+    for config in configs() {
+        let has_convolution = config.architecture != Architecture::Transformer;
+        let config = ModelConfig {
+            padding_mask: PaddingMask::BeforeProjection,
+            ..config
+        };
+        assert_eq!(padding_effect(&config, true) > 1e-3, has_convolution, "{config:?}");
+    }
+}
+
+#[test]
+fn dropout_acts_in_training_only() {
+    let device = Device::flex();
+    for config in configs() {
+        let config = ModelConfig {
+            dropout: 0.5,
+            attention_dropout: 0.5,
+            weight_dropout: 0.5,
+            ..config
+        };
+        let evaluated = model(&config, &device);
+        let twice = [0; 2].map(|_| evaluated.features(source(&device), target(&device)));
+        assert_eq!(largest(twice[0].clone() - twice[1].clone()), 0.0, "{config:?}");
+        let trained = model(&config, &device.clone().autodiff());
+        let autodiff = device.clone().autodiff();
+        let twice = [0; 2].map(|_| trained.features(source(&autodiff), target(&autodiff)).inner());
+        assert!(largest(twice[0].clone() - twice[1].clone()) > 1e-3, "{config:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_built_is_refused_with_its_key() {
+    let sizes = VocabularySizes::joint(VOCABULARY);
+    let base = configs().remove(0);
+    for (config, key) in [
+        (
+            ModelConfig {
+                n_heads: 3,
+                ..base.clone()
+            },
+            "n_heads",
+        ),
+        (
+            ModelConfig {
+                branch_heads: 3,
+                ..base.clone()
+            },
+            "branch_heads",
+        ),
+        (
+            ModelConfig {
+                kernel_sizes: vec![3],
+                ..base.clone()
+            },
+            "kernel_sizes",
+        ),
+        (
+            ModelConfig {
+                kernel_sizes: vec![3, 4],
+                ..base.clone()
+            },
+            "kernel_sizes",
+        ),
+        (
+            ModelConfig {
+                dropout: 1.0,
+                ..base.clone()
+            },
+            "dropout",
+        ),
+        (
+            ModelConfig {
+                d_ff: 0,
+                ..base.clone()
+            },
+            "d_ff",
+        ),
+        (
+            ModelConfig {
+                attention_channels: Some(16),
+                ..base.clone()
+            },
+            "attention_channels",
+        ),
+    ] {
+        assert_eq!(config.validate(sizes).unwrap_err().key, key);
+    }
+    let separate = VocabularySizes { source: 9, target: 10 };
+    assert_eq!(base.validate(separate).unwrap_err().key, "share_embeddings");
+}

@@ -1,0 +1,36 @@
+//! Architectures of the Lite Transformer suite, on Burn.
+//!
+//! - [`config`]: what a model is; [`ModelConfig::init`](config::ModelConfig::init) builds it.
+//! - [`seq2seq`]: the encoder-decoder, whole sequences or one token at a time; [`state`] is what a step remembers.
+//! - [`long_short`]: Long-Short Range Attention, over [`attention`] and [`convolution`].
+//! - [`encoder`], [`decoder`], [`feed_forward`], [`embedding`], [`positions`], [`dropout`]: the layers.
+//! - [`cost`]: parameters and Mult-Adds as the paper counts them, from a config alone.
+//! - [`weights`]: files of weights, under the reference's names.
+//!
+//! It knows tensors: no text, no corpus, no optimiser, no command line.
+
+pub mod attention;
+pub mod config;
+pub mod convolution;
+pub mod cost;
+pub mod decoder;
+pub mod dropout;
+pub mod embedding;
+pub mod encoder;
+pub mod error;
+pub mod feed_forward;
+#[cfg(test)]
+mod golden;
+mod init;
+#[cfg(test)]
+mod laws;
+pub mod long_short;
+pub mod positions;
+pub mod seq2seq;
+pub mod state;
+pub mod tokens;
+pub mod weights;
+
+pub use config::{Architecture, ModelConfig, VocabularySizes};
+pub use seq2seq::Seq2Seq;
+pub use state::{DecoderState, Memory, StepOutput};

@@ -1,0 +1,218 @@
+//! The encoder-decoder (fairseq `transformer_multibranch_v2.py`, `transformer.py`).
+
+use burn::module::{Module, Param};
+use burn::nn::LayerNorm;
+use burn::tensor::{Bool, Device, Int, Tensor};
+
+use crate::config::{ModelConfig, ShareEmbeddings, VocabularySizes};
+use crate::decoder::DecoderLayer;
+use crate::dropout::Dropout;
+use crate::embedding::{self, Embedding};
+use crate::encoder::{EncoderLayer, layer_norm};
+use crate::error::ConfigError;
+use crate::long_short::Masks;
+use crate::positions::Positions;
+use crate::state::{DecoderState, Memory, StepOutput};
+use crate::tokens::PAD;
+
+/// A sequence-to-sequence model.
+///
+/// Fields are named as in the reference, so that weights carry its names.
+#[derive(Module, Debug)]
+pub struct Seq2Seq {
+    pub(crate) encoder: Encoder,
+    pub(crate) decoder: Decoder,
+}
+
+#[derive(Module, Debug)]
+pub(crate) struct Encoder {
+    pub(crate) embed_tokens: Embedding,
+    pub(crate) embed_positions: Positions,
+    pub(crate) layers: Vec<EncoderLayer>,
+    pub(crate) layer_norm: Option<LayerNorm>,
+    pub(crate) dropout: Dropout,
+}
+
+#[derive(Module, Debug)]
+pub(crate) struct Decoder {
+    /// Absent where the encoder's table serves both.
+    pub(crate) embed_tokens: Option<Embedding>,
+    pub(crate) embed_positions: Positions,
+    pub(crate) layers: Vec<DecoderLayer>,
+    pub(crate) layer_norm: Option<LayerNorm>,
+    /// The output projection where no embedding serves as one.
+    pub(crate) embed_out: Option<Param<Tensor<2>>>,
+    pub(crate) dropout: Dropout,
+}
+
+impl ModelConfig {
+    /// A model with the reference's initialisation, drawn from the device's generator.
+    pub fn init(&self, sizes: VocabularySizes, device: &Device) -> Result<Seq2Seq, ConfigError> {
+        self.validate(sizes)?;
+        let d_model = self.d_model;
+        let final_norm = || self.pre_norm.then(|| layer_norm(d_model, device));
+        let encoder = Encoder {
+            embed_tokens: Embedding::new(sizes.source, d_model, device),
+            embed_positions: Positions::new(self.positions, d_model, self.max_source_positions, device),
+            layers: (0..self.encoder_layers)
+                .map(|layer| EncoderLayer::new(self, layer, device))
+                .collect(),
+            layer_norm: final_norm(),
+            dropout: Dropout::new(self.dropout),
+        };
+        let share = self.share_embeddings;
+        let decoder = Decoder {
+            embed_tokens: (share != ShareEmbeddings::All).then(|| Embedding::new(sizes.target, d_model, device)),
+            embed_positions: Positions::new(self.positions, d_model, self.max_target_positions, device),
+            layers: (0..self.decoder_layers)
+                .map(|layer| DecoderLayer::new(self, layer, device))
+                .collect(),
+            layer_norm: final_norm(),
+            embed_out: (share == ShareEmbeddings::None).then(|| embedding::table(sizes.target, d_model, false, device)),
+            dropout: Dropout::new(self.dropout),
+        };
+        Ok(Seq2Seq { encoder, decoder })
+    }
+}
+
+impl Seq2Seq {
+    /// Encodes sources, padded on either side.
+    ///
+    /// # Shapes
+    ///
+    /// - source: `[batch_size, source_length]`, each row ending in `</s>`
+    pub fn encode(&self, source: Tensor<2, Int>) -> Memory {
+        let encoder = &self.encoder;
+        let masks = padding_masks(&source);
+        let x = encoder.embed_tokens.forward(source.clone()) + encoder.embed_positions.forward(&source);
+        let x = encoder.dropout.forward(x);
+        let x = encoder.layers.iter().fold(x, |x, layer| layer.forward(x, &masks));
+        Memory {
+            features: normalise(&encoder.layer_norm, x),
+            masks,
+        }
+    }
+
+    /// Decodes given targets, all positions at once.
+    ///
+    /// # Shapes
+    ///
+    /// - target_input: `[batch_size, target_length]`, each row beginning with `</s>`, padded on the right
+    /// - output: `[batch_size, target_length, d_model]`, and the last layer's attention to the source, mean over
+    ///   heads, `[batch_size, target_length, source_length]`
+    pub fn decode(&self, target_input: Tensor<2, Int>, memory: &Memory) -> (Tensor<3>, Tensor<3>) {
+        let decoder = &self.decoder;
+        let [_, length] = target_input.dims();
+        let masks = Masks {
+            attention: Some(causal_mask(length, &target_input.device())),
+            keep: None,
+        };
+        let x = self.target_table().forward(target_input.clone()) + decoder.embed_positions.forward(&target_input);
+        let mut x = decoder.dropout.forward(x);
+        let mut attention = None;
+        for layer in &decoder.layers {
+            let memory = layer.cross_memory(memory.features.clone(), memory.masks.attention.clone());
+            let (output, probabilities) = layer.forward(x, &masks, &memory);
+            (x, attention) = (output, Some(probabilities));
+        }
+        let attention = attention
+            .expect("a validated model has a layer")
+            .mean_dim(1)
+            .squeeze_dim(1);
+        (normalise(&decoder.layer_norm, x), attention)
+    }
+
+    /// Features of every target position before the vocabulary projection: what a loss starts from.
+    ///
+    /// # Shapes
+    ///
+    /// - source: `[batch_size, source_length]`
+    /// - target_input: `[batch_size, target_length]`
+    /// - output: `[batch_size, target_length, d_model]`
+    pub fn features(&self, source: Tensor<2, Int>, target_input: Tensor<2, Int>) -> Tensor<3> {
+        self.decode(target_input, &self.encode(source)).0
+    }
+
+    /// The output projection, `[target_vocabulary, d_model]`; it has no bias.
+    pub fn projection(&self) -> Tensor<2> {
+        match &self.decoder.embed_out {
+            Some(weight) => weight.val(),
+            None => self.target_table().weight(),
+        }
+    }
+
+    /// Logits of `features`: `[rows, d_model]` to `[rows, target_vocabulary]`.
+    pub fn logits(&self, features: Tensor<2>) -> Tensor<2> {
+        features.matmul(self.projection().transpose())
+    }
+
+    /// The state before the first token, a row a source; keys and values of the source are computed here, once.
+    pub fn begin(&self, memory: &Memory) -> DecoderState {
+        let layers = &self.decoder.layers;
+        DecoderState {
+            layers: layers.iter().map(DecoderLayer::begin).collect(),
+            memory: layers
+                .iter()
+                .map(|layer| layer.cross_memory(memory.features.clone(), memory.masks.attention.clone()))
+                .collect(),
+            n_steps: 0,
+        }
+    }
+
+    /// Decodes one more token of every row.
+    ///
+    /// # Shapes
+    ///
+    /// - tokens: `[rows, 1]`, the last token of each hypothesis, `</s>` at the start
+    pub fn step(&self, tokens: Tensor<2, Int>, state: &mut DecoderState) -> StepOutput {
+        let decoder = &self.decoder;
+        let [rows, _] = tokens.dims();
+        let position = decoder.embed_positions.step(state.n_steps, &tokens.device());
+        let mut x = self.target_table().forward(tokens) + position;
+        let mut attention = None;
+        for ((layer, past), memory) in decoder.layers.iter().zip(&mut state.layers).zip(&state.memory) {
+            let (output, probabilities) = layer.step(x, past, memory);
+            (x, attention) = (output, Some(probabilities));
+        }
+        state.n_steps += 1;
+        let [_, _, d_model] = x.dims();
+        let attention = attention.expect("a validated model has a layer");
+        let [_, _, _, source_length] = attention.dims();
+        StepOutput {
+            features: normalise(&decoder.layer_norm, x).reshape([rows, d_model]),
+            attention: attention.mean_dim(1).reshape([rows, source_length]),
+        }
+    }
+
+    fn target_table(&self) -> &Embedding {
+        self.decoder.embed_tokens.as_ref().unwrap_or(&self.encoder.embed_tokens)
+    }
+}
+
+fn normalise(norm: &Option<LayerNorm>, x: Tensor<3>) -> Tensor<3> {
+    match norm {
+        Some(norm) => norm.forward(x),
+        None => x,
+    }
+}
+
+fn padding_masks(tokens: &Tensor<2, Int>) -> Masks {
+    let [batch_size, length] = tokens.dims();
+    let is_padding: Tensor<2, Bool> = tokens.clone().equal_elem(PAD);
+    let scores = Tensor::<2>::zeros([batch_size, length], &tokens.device());
+    Masks {
+        attention: Some(
+            scores
+                .mask_fill(is_padding.clone(), f32::NEG_INFINITY)
+                .reshape([batch_size, 1, 1, length]),
+        ),
+        keep: Some(is_padding.bool_not().float().reshape([batch_size, length, 1])),
+    }
+}
+
+pub(crate) fn causal_mask(length: usize, device: &Device) -> Tensor<4> {
+    let later = Tensor::<2, Bool>::tril_mask([length, length], 0, device);
+    Tensor::<2>::zeros([length, length], device)
+        .mask_fill(later, f32::NEG_INFINITY)
+        .reshape([1, 1, length, length])
+}

@@ -1,0 +1,148 @@
+//! Weights on disk: safetensors under the reference's names and in its layout, a tied matrix once.
+
+use std::fs;
+use std::path::Path;
+
+use burn::store::{
+    ApplyError, BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, SafetensorsStore,
+};
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, serialize_to_file};
+
+use crate::error::WeightsError;
+use crate::seq2seq::Seq2Seq;
+
+/// Writes the weights of `model`; the file appears under its name only when it is whole.
+///
+/// The same weights give the same bytes.
+pub fn save(model: &Seq2Seq, path: &Path) -> Result<(), WeightsError> {
+    let mut store = SafetensorsStore::from_file(path)
+        .overwrite(true)
+        .clear_metadata()
+        .skip_enum_variants(true)
+        .with_to_adapter(BurnToPyTorchAdapter)
+        .with_key_remapping(r"\.feed_forward\.", ".");
+    model.save_into(&mut store).map_err(|error| file_error(path, error))
+}
+
+/// Puts the weights of a file into `model`. Tensors that the model has no place for are passed over.
+///
+/// # Errors
+///
+/// The file cannot be read, lacks a tensor, or has one of another shape; `model` is lost then.
+pub fn load(mut model: Seq2Seq, path: &Path) -> Result<Seq2Seq, WeightsError> {
+    let mut store = SafetensorsStore::from_file(path)
+        .skip_enum_variants(true)
+        .validate(false)
+        .allow_partial(true)
+        .with_from_adapter(PyTorchToBurnAdapter)
+        .with_key_remapping(r"\.(fc[12])\.", ".feed_forward.$1.");
+    let result = store.apply_to(&mut model).map_err(|error| file_error(path, error))?;
+    if let Some(error) = result.errors.first() {
+        return Err(match error {
+            ApplyError::ShapeMismatch {
+                path: name,
+                expected,
+                found,
+            } => WeightsError::Shape {
+                path: path.into(),
+                name: name.clone(),
+                found: format!("shape {:?}", found.as_slice()),
+                expected: expected.to_vec(),
+            },
+            other => file_error(path, other),
+        });
+    }
+    if let Some((name, _)) = result.missing.first() {
+        let name = name.replace(".feed_forward.", ".");
+        return Err(WeightsError::Missing {
+            path: path.into(),
+            name,
+            n_missing: result.missing.len(),
+        });
+    }
+    Ok(model)
+}
+
+/// Writes the mean of several files of weights of one model (fairseq `average_checkpoints.py`: summed in single
+/// precision in the order given, then divided).
+///
+/// # Errors
+///
+/// A file cannot be read, or its tensors are not those of the first.
+pub fn average(paths: &[&Path], output: &Path) -> Result<(), WeightsError> {
+    let (first, rest) = paths.split_first().expect("an average of one file or more");
+    let bytes = read(first)?;
+    let parsed = SafeTensors::deserialize(&bytes).map_err(|error| file_error(first, error))?;
+    let mut sums = Vec::new();
+    for (name, tensor) in parsed.iter() {
+        sums.push((name.to_owned(), tensor.shape().to_vec(), floats(first, name, &tensor)?));
+    }
+    for path in rest {
+        let bytes = read(path)?;
+        let parsed = SafeTensors::deserialize(&bytes).map_err(|error| file_error(path, error))?;
+        for (name, shape, sum) in &mut sums {
+            let tensor = parsed.tensor(name).map_err(|_| WeightsError::Missing {
+                path: path.to_path_buf(),
+                name: name.clone(),
+                n_missing: 1,
+            })?;
+            if tensor.shape() != shape.as_slice() {
+                return Err(WeightsError::Shape {
+                    path: path.to_path_buf(),
+                    name: name.clone(),
+                    found: format!("shape {:?}", tensor.shape()),
+                    expected: shape.clone(),
+                });
+            }
+            for (sum, value) in sum.iter_mut().zip(floats(path, name, &tensor)?) {
+                *sum += value;
+            }
+        }
+    }
+    let n_files = paths.len() as f32;
+    let means: Vec<(String, Vec<usize>, Vec<u8>)> = sums
+        .into_iter()
+        .map(|(name, shape, sum)| {
+            (
+                name,
+                shape,
+                sum.iter().flat_map(|x| (x / n_files).to_le_bytes()).collect(),
+            )
+        })
+        .collect();
+    let mut views = Vec::with_capacity(means.len());
+    for (name, shape, bytes) in &means {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|error| file_error(output, error))?;
+        views.push((name.as_str(), view));
+    }
+    // The writer renames a finished file onto the name, so nothing half-written is ever found under it.
+    serialize_to_file(views, None, output).map_err(|error| file_error(output, error))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, WeightsError> {
+    fs::read(path).map_err(|error| file_error(path, error))
+}
+
+fn floats(path: &Path, name: &str, tensor: &TensorView<'_>) -> Result<Vec<f32>, WeightsError> {
+    if tensor.dtype() != Dtype::F32 {
+        return Err(WeightsError::Shape {
+            path: path.into(),
+            name: name.into(),
+            found: format!("{:?}", tensor.dtype()),
+            expected: tensor.shape().to_vec(),
+        });
+    }
+    Ok(tensor
+        .data()
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect())
+}
+
+fn file_error(path: &Path, reason: impl std::fmt::Display) -> WeightsError {
+    WeightsError::File {
+        path: path.into(),
+        reason: reason.to_string(),
+    }
+}
