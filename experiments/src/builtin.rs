@@ -20,10 +20,7 @@ built_in![
 
 /// The text of a built-in definition.
 pub(crate) fn text(name: &str) -> Option<&'static str> {
-    BUILT_IN
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, text)| *text)
+    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 /// The names of all of them, parents too.
@@ -40,8 +37,7 @@ pub(crate) fn runnable() -> impl Iterator<Item = &'static str> {
 pub fn list() -> Vec<(String, String)> {
     runnable()
         .map(|name| {
-            let title = crate::Definition::load(name, &[])
-                .map_or(String::new(), |it| it.title().to_owned());
+            let title = crate::Definition::load(name, &[]).map_or(String::new(), |it| it.title().to_owned());
             (name.to_owned(), title)
         })
         .collect()

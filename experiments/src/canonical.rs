@@ -10,30 +10,20 @@ pub fn hash_value(value: &Value) -> String {
 
 /// sha256 (hex) of some bytes.
 pub fn hash_bytes(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn canonical(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let mut entries: Vec<_> = map
-                .iter()
-                .map(|(key, value)| (key.clone(), canonical(value)))
-                .collect();
+            let mut entries: Vec<_> = map.iter().map(|(key, value)| (key.clone(), canonical(value))).collect();
             entries.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(Map::from_iter(entries))
         }
         Value::Array(values) => Value::Array(values.iter().map(canonical).collect()),
         Value::Number(number) => match number.as_f64() {
             // 2^53: up to here a float is a whole number in only one way.
-            Some(float)
-                if number.is_f64()
-                    && float.fract() == 0.0
-                    && float.abs() < 9_007_199_254_740_992.0 =>
-            {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
                 Value::from(float as i64)
             }
             _ => value.clone(),

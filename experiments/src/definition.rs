@@ -11,9 +11,7 @@ use crate::tree::{Node, Table, Value};
 use crate::{DefinitionError, PaperNumbers, Place, builtin, canonical, overrides, parse, read};
 
 /// The keys a definition may have at its top.
-const TOP: [&str; 7] = [
-    "title", "extends", "data", "train", "decode", "arch", "paper",
-];
+const TOP: [&str; 7] = ["title", "extends", "data", "train", "decode", "arch", "paper"];
 
 /// One experiment: a corpus, settings of training and decoding, and the architectures that are compared.
 #[derive(Debug, Clone)]
@@ -88,9 +86,7 @@ impl Definition {
     /// The architectures compared, in the order of the file.
     pub fn archs(&self) -> Vec<String> {
         let table = self.root.get("arch").and_then(table_of);
-        table.map_or(Vec::new(), |table| {
-            table.keys().map(str::to_owned).collect()
-        })
+        table.map_or(Vec::new(), |table| table.keys().map(str::to_owned).collect())
     }
 
     /// What `--arch` selects: all architectures for `all`, else the one named.
@@ -169,8 +165,7 @@ pub(crate) fn hash_of(resolved: &Json) -> String {
         .iter()
         .filter(|(key, _)| !["title", "paper"].contains(&key.as_str()));
     canonical::hash_value(&Json::Object(
-        kept.map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
+        kept.map(|(key, value)| (key.clone(), value.clone())).collect(),
     ))
 }
 
@@ -183,9 +178,7 @@ enum Origin {
 
 impl Origin {
     fn built_in(name: &str) -> Option<Origin> {
-        builtin::names()
-            .find(|known| *known == name)
-            .map(Origin::BuiltIn)
+        builtin::names().find(|known| *known == name).map(Origin::BuiltIn)
     }
 
     /// The definition that `extends = "name"` means in a file of this origin.
@@ -194,10 +187,7 @@ impl Origin {
             let Origin::Path(path) = self else {
                 return None;
             };
-            let beside = path
-                .parent()
-                .unwrap_or(Path::new(""))
-                .join(format!("{name}.toml"));
+            let beside = path.parent().unwrap_or(Path::new("")).join(format!("{name}.toml"));
             beside.is_file().then_some(Origin::Path(beside))
         })
     }
@@ -205,11 +195,7 @@ impl Origin {
     fn name(&self) -> String {
         match self {
             Origin::BuiltIn(name) => (*name).to_owned(),
-            Origin::Path(path) => path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
+            Origin::Path(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         }
     }
 
@@ -224,12 +210,10 @@ impl Origin {
     fn text(&self) -> Result<String, DefinitionError> {
         match self {
             Origin::BuiltIn(name) => Ok(builtin::text(name).unwrap_or_default().to_owned()),
-            Origin::Path(path) => {
-                std::fs::read_to_string(path).map_err(|source| DefinitionError::Unreadable {
-                    path: path.clone(),
-                    source,
-                })
-            }
+            Origin::Path(path) => std::fs::read_to_string(path).map_err(|source| DefinitionError::Unreadable {
+                path: path.clone(),
+                source,
+            }),
         }
     }
 }
@@ -239,10 +223,7 @@ fn resolve(origin: &Origin, chain: &mut Vec<Origin>) -> Result<Table, Definition
     let start = chain.iter().position(|child| child == origin);
     chain.push(origin.clone());
     if let Some(start) = start {
-        let chain = chain[start..]
-            .iter()
-            .map(|origin| origin.shown().to_string())
-            .collect();
+        let chain = chain[start..].iter().map(|origin| origin.shown().to_string()).collect();
         return Err(DefinitionError::Cycle { chain });
     }
     let mut own = parse::parse(&origin.text()?, &origin.shown())?;
@@ -260,13 +241,11 @@ fn resolve(origin: &Origin, chain: &mut Vec<Origin>) -> Result<Table, Definition
         return Ok(own);
     };
     let name: String = read::read(&extends.node, "extends")?;
-    let parent = origin
-        .parent(&name)
-        .ok_or_else(|| DefinitionError::UnknownParent {
-            place: extends.node.place.clone(),
-            nearest: nearest(&name, builtin::names()),
-            name,
-        })?;
+    let parent = origin.parent(&name).ok_or_else(|| DefinitionError::UnknownParent {
+        place: extends.node.place.clone(),
+        nearest: nearest(&name, builtin::names()),
+        name,
+    })?;
     let mut root = resolve(&parent, chain)?;
     root.merge(own);
     Ok(root)
@@ -286,10 +265,7 @@ fn check_tables(root: &Table) -> Result<(), DefinitionError> {
         if ["arch", "paper"].contains(&entry.key.as_str()) {
             let single = table.0.iter().find(|inner| inner.node.table().is_none());
             if let Some(inner) = single {
-                return Err(not_a_table(
-                    &inner.key_place,
-                    format!("{}.{}", entry.key, inner.key),
-                ));
+                return Err(not_a_table(&inner.key_place, format!("{}.{}", entry.key, inner.key)));
             }
         }
     }
@@ -303,11 +279,7 @@ fn read_paper(root: &Table) -> Result<Vec<(String, PaperNumbers)>, DefinitionErr
         .and_then(table_of)
         .map_or(Vec::new(), |table| table.keys().collect());
     let mut paper = Vec::new();
-    for entry in root
-        .get("paper")
-        .and_then(table_of)
-        .map_or(&[][..], |table| &table.0)
-    {
+    for entry in root.get("paper").and_then(table_of).map_or(&[][..], |table| &table.0) {
         if !archs.contains(&entry.key.as_str()) {
             return Err(DefinitionError::Invalid {
                 place: entry.key_place.clone(),

@@ -15,9 +15,7 @@ pub(crate) fn apply(root: &mut Table, text: &str) -> Result<(), DefinitionError>
         message,
     };
     let Some((path, value)) = text.split_once('=') else {
-        return Err(refuse(
-            "expected KEY=VALUE, such as `train.updates=100`".into(),
-        ));
+        return Err(refuse("expected KEY=VALUE, such as `train.updates=100`".into()));
     };
     let keys: Vec<&str> = path.trim().split('.').map(str::trim).collect();
     if keys.len() < 2 || keys.iter().any(|key| key.is_empty()) {
@@ -77,9 +75,8 @@ pub(crate) fn apply(root: &mut Table, text: &str) -> Result<(), DefinitionError>
 fn lookup<'t>(root: &'t Table, keys: &[&str]) -> Option<&'t Node> {
     let (first, rest) = keys.split_first()?;
     let start = &root.get(first)?.node;
-    rest.iter().try_fold(start, |node, key| {
-        node.table()?.get(key).map(|entry| &entry.node)
-    })
+    rest.iter()
+        .try_fold(start, |node, key| node.table()?.get(key).map(|entry| &entry.node))
 }
 
 fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {

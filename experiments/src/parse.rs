@@ -27,10 +27,7 @@ pub(crate) fn parse_value(text: &str, place: &Place) -> Result<Node, DefinitionE
     }
 }
 
-fn convert_table(
-    table: &DeTable<'_>,
-    place: &dyn Fn(Range<usize>) -> Place,
-) -> Result<Table, DefinitionError> {
+fn convert_table(table: &DeTable<'_>, place: &dyn Fn(Range<usize>) -> Place) -> Result<Table, DefinitionError> {
     let mut entries = Vec::with_capacity(table.len());
     for (key, value) in table.iter() {
         let key_place = place(key.span());
@@ -48,10 +45,7 @@ fn convert_table(
     Ok(Table(entries))
 }
 
-fn convert(
-    value: &Spanned<DeValue<'_>>,
-    place: &dyn Fn(Range<usize>) -> Place,
-) -> Result<Node, DefinitionError> {
+fn convert(value: &Spanned<DeValue<'_>>, place: &dyn Fn(Range<usize>) -> Place) -> Result<Node, DefinitionError> {
     let here = place(value.span());
     let invalid = |found: &str, expected: &str| DefinitionError::Invalid {
         place: here.clone(),

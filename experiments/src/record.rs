@@ -154,22 +154,14 @@ struct Sealed {
 impl Record {
     /// Writes `results/<experiment>/<arch>/<date>-<commit>.json` and the translations, `.hyp.gz`, beside it; `-2` and
     /// so on where a record of that day and commit is there. Returns the path of the JSON file.
-    pub fn write(
-        &mut self,
-        results_root: &Path,
-        hypotheses: &[String],
-    ) -> Result<PathBuf, RunError> {
+    pub fn write(&mut self, results_root: &Path, hypotheses: &[String]) -> Result<PathBuf, RunError> {
         if let Some(line) = hypotheses.iter().position(|line| line.contains('\n')) {
             return Err(RunError::Unwritable {
                 message: format!("hypothesis {} holds a line break", line + 1),
             });
         }
         let folder = results_root.join(&self.experiment).join(&self.arch);
-        let stem = format!(
-            "{}-{}",
-            self.date.split('T').next().unwrap_or_default(),
-            self.commit
-        );
+        let stem = format!("{}-{}", self.date.split('T').next().unwrap_or_default(), self.commit);
         let stem = free_stem(&folder, &stem);
         let path = folder.join(format!("{stem}.json"));
         let text: String = hypotheses.iter().flat_map(|line| [line, "\n"]).collect();
@@ -182,8 +174,7 @@ impl Record {
         let hypotheses_path = folder.join(&self.hypotheses.file);
         write_atomically(&hypotheses_path, |file| compress(text.as_bytes(), file))
             .map_err(RunError::io(&hypotheses_path))?;
-        write_atomically(&path, |file| file.write_all(json.as_bytes()))
-            .map_err(RunError::io(&path))?;
+        write_atomically(&path, |file| file.write_all(json.as_bytes())).map_err(RunError::io(&path))?;
         Ok(path)
     }
 
@@ -220,10 +211,7 @@ impl Record {
         for experiment in subfolders(results_root)? {
             for arch in subfolders(&experiment)? {
                 for path in entries(&arch)? {
-                    if path
-                        .extension()
-                        .is_some_and(|extension| extension == "json")
-                    {
+                    if path.extension().is_some_and(|extension| extension == "json") {
                         let record = Record::read(&path)?;
                         records.push((path, record));
                     }
@@ -231,12 +219,7 @@ impl Record {
             }
         }
         records.sort_by(|(a_path, a), (b_path, b)| {
-            (&a.experiment, &a.arch, &a.date, a_path).cmp(&(
-                &b.experiment,
-                &b.arch,
-                &b.date,
-                b_path,
-            ))
+            (&a.experiment, &a.arch, &a.date, a_path).cmp(&(&b.experiment, &b.arch, &b.date, b_path))
         });
         Ok(records)
     }
@@ -255,10 +238,9 @@ impl Record {
             canonical::hash_bytes(&text),
             &self.hypotheses.sha256,
         )?;
-        Ok(String::from_utf8_lossy(&text)
-            .lines()
-            .map(str::to_owned)
-            .collect())
+        let text = String::from_utf8_lossy(&text);
+        // Not `lines`, which would take a carriage return for part of the line break.
+        Ok(text.split_terminator('\n').map(str::to_owned).collect())
     }
 
     /// Reads a section of the definition: `arch`, `data`, `decode` or `train`.
@@ -313,10 +295,7 @@ fn free_stem(folder: &Path, stem: &str) -> String {
 }
 
 fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
-    Ok(entries(folder)?
-        .into_iter()
-        .filter(|path| path.is_dir())
-        .collect())
+    Ok(entries(folder)?.into_iter().filter(|path| path.is_dir()).collect())
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {

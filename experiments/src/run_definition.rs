@@ -31,11 +31,7 @@ pub struct RunDefinition {
 
 impl RunDefinition {
     /// The run of one architecture of a definition.
-    pub fn new(
-        definition: &Definition,
-        arch: &str,
-        seed: u64,
-    ) -> Result<RunDefinition, DefinitionError> {
+    pub fn new(definition: &Definition, arch: &str, seed: u64) -> Result<RunDefinition, DefinitionError> {
         definition.check_arch(arch)?;
         let resolved = definition.for_arch(arch);
         Ok(RunDefinition {
@@ -59,12 +55,11 @@ impl RunDefinition {
     /// Reads the file; a definition that does not have its hash is an error.
     pub fn read(path: &Path) -> Result<RunDefinition, RunError> {
         let text = fs::read_to_string(path).map_err(RunError::io(path))?;
-        let run: RunDefinition =
-            serde_json::from_str(&text).map_err(|error| RunError::Unreadable {
-                path: path.to_path_buf(),
-                line: error.line(),
-                message: error.to_string(),
-            })?;
+        let run: RunDefinition = serde_json::from_str(&text).map_err(|error| RunError::Unreadable {
+            path: path.to_path_buf(),
+            line: error.line(),
+            message: error.to_string(),
+        })?;
         let found = hash_of(&run.definition);
         if found != run.definition_hash {
             return Err(RunError::Altered {
@@ -84,10 +79,7 @@ impl RunDefinition {
 }
 
 /// Reads a section of a definition that was resolved for one architecture.
-pub(crate) fn section_of<T: DeserializeOwned>(
-    definition: &Json,
-    name: &str,
-) -> Result<T, DefinitionError> {
+pub(crate) fn section_of<T: DeserializeOwned>(definition: &Json, name: &str) -> Result<T, DefinitionError> {
     let place = Place::File("definition.json".into());
     let node = match definition.get(name) {
         Some(json) => Node::from_json(json, &place),

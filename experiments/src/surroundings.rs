@@ -56,11 +56,7 @@ impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {} cores", self.cpu, self.n_cores)?;
         if self.memory_bytes > 0 {
-            write!(
-                f,
-                ", {:.0} GiB",
-                self.memory_bytes as f64 / f64::from(1 << 30)
-            )?;
+            write!(f, ", {:.0} GiB", self.memory_bytes as f64 / f64::from(1 << 30))?;
         }
         write!(f, ", {}", self.os)
     }
@@ -68,12 +64,10 @@ impl fmt::Display for Machine {
 
 /// Describes this machine from `/proc` and `/etc/os-release`; what is not there is `unknown`.
 pub fn machine() -> Machine {
-    let cpu =
-        field("/proc/cpuinfo", "model name", ':').unwrap_or_else(|| "unknown processor".into());
+    let cpu = field("/proc/cpuinfo", "model name", ':').unwrap_or_else(|| "unknown processor".into());
     let memory = field("/proc/meminfo", "MemTotal", ':');
     let kibibytes = memory.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
-    let os =
-        field("/etc/os-release", "PRETTY_NAME", '=').unwrap_or_else(|| std::env::consts::OS.into());
+    let os = field("/etc/os-release", "PRETTY_NAME", '=').unwrap_or_else(|| std::env::consts::OS.into());
     Machine {
         cpu,
         n_cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -105,8 +99,7 @@ fn timestamp(seconds: u64) -> String {
     // Counted from 1 March of the year 0, so that a leap day is the last of its year (Hinnant, "days_from_civil").
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;

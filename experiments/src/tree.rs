@@ -72,10 +72,7 @@ impl Table {
     }
 
     pub fn to_json(&self) -> Json {
-        let entries = self
-            .0
-            .iter()
-            .map(|entry| (entry.key.clone(), entry.node.to_json()));
+        let entries = self.0.iter().map(|entry| (entry.key.clone(), entry.node.to_json()));
         Json::Object(Map::from_iter(entries))
     }
 }
@@ -110,12 +107,7 @@ impl Node {
                 None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
             Json::String(value) => Value::String(value.clone()),
-            Json::Array(values) => Value::Array(
-                values
-                    .iter()
-                    .map(|value| Node::from_json(value, place))
-                    .collect(),
-            ),
+            Json::Array(values) => Value::Array(values.iter().map(|value| Node::from_json(value, place)).collect()),
             Json::Object(map) => Value::Table(Table(
                 map.iter()
                     .filter(|(_, value)| !value.is_null())

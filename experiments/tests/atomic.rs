@@ -4,9 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use experiments::{
-    part_path, publish_directory, publish_file, recover_directory, write_atomically,
-};
+use experiments::{part_path, publish_directory, publish_file, recover_directory, write_atomically};
 use tempfile::TempDir;
 
 fn names(folder: &Path) -> Vec<String> {
@@ -38,11 +36,7 @@ fn a_failed_write_leaves_what_was_there() {
     };
     let error = write_atomically(&path, fail).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-    assert_eq!(
-        names(folder.path()),
-        [""; 0],
-        "nothing under the final name, no part"
-    );
+    assert_eq!(names(folder.path()), [""; 0], "nothing under the final name, no part");
 
     write_atomically(&path, |file| file.write_all(b"old")).unwrap();
     write_atomically(&path, fail).unwrap_err();
@@ -79,10 +73,7 @@ fn a_finished_part_takes_the_name() {
     fs::write(part_path(&path), "finished").unwrap();
     publish_file(&part_path(&path), &path).unwrap();
     assert_eq!(names(folder.path()), ["file.txt"]);
-    assert!(
-        publish_file(&part_path(&path), &path).is_err(),
-        "there is no part"
-    );
+    assert!(publish_file(&part_path(&path), &path).is_err(), "there is no part");
     assert_eq!(fs::read(&path).unwrap(), b"finished");
 }
 
@@ -98,17 +89,11 @@ fn a_folder_is_swapped_in() {
     for content in ["first", "second"] {
         make_folder(&part_path(&path), content);
         publish_directory(&part_path(&path), &path).unwrap();
-        assert_eq!(
-            fs::read_to_string(path.join("inner/file")).unwrap(),
-            content
-        );
+        assert_eq!(fs::read_to_string(path.join("inner/file")).unwrap(), content);
         assert_eq!(names(root.path()), ["checkpoint"]);
     }
     publish_directory(&root.path().join("absent"), &path).unwrap_err();
-    assert_eq!(
-        fs::read_to_string(path.join("inner/file")).unwrap(),
-        "second"
-    );
+    assert_eq!(fs::read_to_string(path.join("inner/file")).unwrap(), "second");
 }
 
 #[test]

@@ -24,10 +24,7 @@ fn load(path: &str, overrides: &[&str]) -> Definition {
 fn every_definition_loads() {
     let listed = list();
     let names: Vec<&str> = listed.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(
-        names,
-        ["multi30k-ende", "multi30k-enfr", "quick", "wmt14-enfr-100M"]
-    );
+    assert_eq!(names, ["multi30k-ende", "multi30k-enfr", "quick", "wmt14-enfr-100M"]);
     for (name, title) in &listed {
         let definition = load(name, &[]);
         assert_eq!(&definition.name, name);
@@ -94,20 +91,13 @@ fn children_go_over_their_parents_key_by_key() {
     );
     assert_eq!(definition.name, "child");
     assert_eq!(definition.archs(), ["b", "a", "c"]);
-    assert_eq!(
-        definition.for_arch("a")["arch"],
-        json!({"d_model": 4, "d_ff": 2})
-    );
+    assert_eq!(definition.for_arch("a")["arch"], json!({"d_model": 4, "d_ff": 2}));
 }
 
 #[test]
 fn a_file_may_extend_a_built_in_definition() {
     let folder = TempDir::new().unwrap();
-    let path = write(
-        &folder,
-        "mine.toml",
-        "extends = 'quick'\n[train]\nupdates = 7\n",
-    );
+    let path = write(&folder, "mine.toml", "extends = 'quick'\n[train]\nupdates = 7\n");
     let (mine, quick) = (load(&path, &[]), load("quick", &[]));
     assert_eq!(mine.hash(), load("quick", &["train.updates=7"]).hash());
     assert_eq!(mine.title(), quick.title());
@@ -134,10 +124,7 @@ fn overrides_are_toml_values_or_else_words() {
     assert_eq!(resolved["train"]["schedule"]["peak"], json!(1e-3));
     assert_eq!(resolved["arch"]["lite"]["kernel_sizes"], json!([3, 5]));
     assert_eq!(resolved["arch"]["lite"]["glu"], json!(false));
-    assert_eq!(
-        resolved["data"]["files"]["train"]["source"],
-        json!("my/train.en")
-    );
+    assert_eq!(resolved["data"]["files"]["train"]["source"], json!("my/train.en"));
     assert_eq!(resolved["data"]["tokeniser"]["kind"], json!("words"));
     assert_eq!(resolved["decode"]["metrics"], json!(""));
     assert_eq!(definition.overrides().len(), 8);
@@ -192,8 +179,7 @@ fn a_run_reads_the_sections_it_was_given() {
         kernel_sizes: Vec<usize>,
     }
     let folder = TempDir::new().unwrap();
-    let text =
-        "[arch.lite]\nd_model = 8\ndropout = 0\nkernel_sizes = [3]\n[arch.other]\nd_model = 1\n";
+    let text = "[arch.lite]\nd_model = 8\ndropout = 0\nkernel_sizes = [3]\n[arch.other]\nd_model = 1\n";
     let definition = load(&write(&folder, "run.toml", text), &["arch.lite.d_model=16"]);
     let run = RunDefinition::new(&definition, "lite", 7).unwrap();
     let path = folder.path().join("run/definition.json");
@@ -211,9 +197,7 @@ fn a_run_reads_the_sections_it_was_given() {
 
     let altered = fs::read_to_string(&path).unwrap().replace("16", "17");
     fs::write(&path, altered).unwrap();
-    let error = RunDefinition::read(Path::new(&path))
-        .unwrap_err()
-        .to_string();
+    let error = RunDefinition::read(Path::new(&path)).unwrap_err().to_string();
     assert!(error.contains("was altered"), "{error}");
 }
 

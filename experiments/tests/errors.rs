@@ -86,9 +86,7 @@ fn error(text: &str, overrides: &[&str]) -> String {
     let error = Definition::load(path.to_str().unwrap(), &overrides)
         .and_then(|definition| definition.section::<Train>("train"))
         .expect_err(text);
-    error
-        .to_string()
-        .replace(&format!("{}/", folder.path().display()), "")
+    error.to_string().replace(&format!("{}/", folder.path().display()), "")
 }
 
 #[test]
@@ -202,12 +200,7 @@ fn names() {
     }
     let quick = Definition::load("quick", &[]).unwrap();
     for arch in ["lit", "lstm"] {
-        writeln!(
-            report,
-            "{arch}\n--> {}\n",
-            quick.select_archs(arch).unwrap_err()
-        )
-        .unwrap();
+        writeln!(report, "{arch}\n--> {}\n", quick.select_archs(arch).unwrap_err()).unwrap();
     }
     assert_eq!(quick.select_archs("all").unwrap(), ["lite", "transformer"]);
     assert_eq!(quick.select_archs("lite").unwrap(), ["lite"]);
@@ -222,9 +215,7 @@ fn circles() {
         fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();
     }
     let path = folder.path().join("a.toml");
-    let error = Definition::load(path.to_str().unwrap(), &[])
-        .unwrap_err()
-        .to_string();
+    let error = Definition::load(path.to_str().unwrap(), &[]).unwrap_err().to_string();
     let error = error.replace(&format!("{}/", folder.path().display()), "");
     assert_eq!(
         error,

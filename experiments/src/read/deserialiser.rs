@@ -155,60 +155,35 @@ struct Children<'a> {
 }
 
 impl<'a> Children<'a> {
-    fn read<S: DeserializeSeed<'a>>(
-        &mut self,
-        node: &'a Node,
-        seed: S,
-    ) -> Result<S::Value, ReadError> {
+    fn read<S: DeserializeSeed<'a>>(&mut self, node: &'a Node, seed: S) -> Result<S::Value, ReadError> {
         let child = self.of.child(node, self.next);
         self.next += 1;
-        seed.deserialize(child.clone())
-            .map_err(|error| error.at(&child))
+        seed.deserialize(child.clone()).map_err(|error| error.at(&child))
     }
 }
 
 impl<'a> de::SeqAccess<'a> for Children<'a> {
     type Error = ReadError;
 
-    fn next_element_seed<S: DeserializeSeed<'a>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, ReadError> {
+    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
         let Value::Array(nodes) = &self.of.node.value else {
             return Ok(None);
         };
-        nodes
-            .get(self.next)
-            .map(|node| self.read(node, seed))
-            .transpose()
+        nodes.get(self.next).map(|node| self.read(node, seed)).transpose()
     }
 }
 
 impl<'a> de::MapAccess<'a> for Children<'a> {
     type Error = ReadError;
 
-    fn next_key_seed<S: DeserializeSeed<'a>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, ReadError> {
-        let entry = self
-            .of
-            .node
-            .table()
-            .and_then(|table| table.0.get(self.next));
-        let key = entry.map(|entry| -> StrDeserializer<'_, ReadError> {
-            entry.key.as_str().into_deserializer()
-        });
+    fn next_key_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
+        let entry = self.of.node.table().and_then(|table| table.0.get(self.next));
+        let key = entry.map(|entry| -> StrDeserializer<'_, ReadError> { entry.key.as_str().into_deserializer() });
         key.map(|key| seed.deserialize(key)).transpose()
     }
 
     fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, ReadError> {
-        match self
-            .of
-            .node
-            .table()
-            .and_then(|table| table.0.get(self.next))
-        {
+        match self.of.node.table().and_then(|table| table.0.get(self.next)) {
             Some(entry) => self.read(&entry.node, seed),
             None => Err(de::Error::custom("a value was asked for before its key")),
         }
@@ -225,10 +200,7 @@ impl<'a> de::EnumAccess<'a> for Variant<'a> {
     type Error = ReadError;
     type Variant = Reader<'a>;
 
-    fn variant_seed<S: DeserializeSeed<'a>>(
-        self,
-        seed: S,
-    ) -> Result<(S::Value, Reader<'a>), ReadError> {
+    fn variant_seed<S: DeserializeSeed<'a>>(self, seed: S) -> Result<(S::Value, Reader<'a>), ReadError> {
         let name: StrDeserializer<'_, ReadError> = self.name.into_deserializer();
         Ok((seed.deserialize(name)?, self.value))
     }
@@ -238,10 +210,7 @@ impl<'a> de::VariantAccess<'a> for Reader<'a> {
     type Error = ReadError;
 
     fn unit_variant(self) -> Result<(), ReadError> {
-        Err(
-            <ReadError as de::Error>::invalid_type(self.node.unexpected(), &"the name alone")
-                .at(&self),
-        )
+        Err(<ReadError as de::Error>::invalid_type(self.node.unexpected(), &"the name alone").at(&self))
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'a>>(self, seed: S) -> Result<S::Value, ReadError> {

@@ -48,9 +48,7 @@ impl ReadError {
         };
         if let Some(table) = reader.node.table() {
             let inside = match (&self.what, &self.found) {
-                (What::UnknownKey { key, .. }, _) => {
-                    table.get(key).map(|entry| entry.key_place.clone())
-                }
+                (What::UnknownKey { key, .. }, _) => table.get(key).map(|entry| entry.key_place.clone()),
                 // The value went through a buffer of serde's: find it by what it is.
                 (What::Other(_), Some(found)) => only_entry_with(table, found).map(|entry| {
                     at.key = join(&at.key, &entry.key);
@@ -70,10 +68,7 @@ impl ReadError {
             None => (Place::File("definition".into()), path.to_owned()),
         };
         match self.what {
-            What::UnknownKey {
-                key: unknown,
-                known,
-            } => DefinitionError::UnknownKey {
+            What::UnknownKey { key: unknown, known } => DefinitionError::UnknownKey {
                 place,
                 table: key,
                 nearest: nearest(&unknown, known.iter().copied()),
@@ -84,11 +79,7 @@ impl ReadError {
                 table: key,
                 key: missing.to_owned(),
             },
-            What::Other(message) => DefinitionError::Invalid {
-                place,
-                key,
-                message,
-            },
+            What::Other(message) => DefinitionError::Invalid { place, key, message },
         }
     }
 
@@ -107,10 +98,7 @@ impl de::Error for ReadError {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let message = format!(
-            "found {found}, expected {}",
-            in_words(&expected.to_string())
-        );
+        let message = format!("found {found}, expected {}", in_words(&expected.to_string()));
         ReadError::other(message, value_of(&found))
     }
 
@@ -121,12 +109,8 @@ impl de::Error for ReadError {
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let names: Vec<_> = expected.iter().map(|name| format!("\"{name}\"")).collect();
         let suggestion = nearest(variant, expected.iter().copied());
-        let suggestion =
-            suggestion.map_or(String::new(), |name| format!(" (did you mean \"{name}\"?)"));
-        let message = format!(
-            "found \"{variant}\", expected one of {}{suggestion}",
-            names.join(", ")
-        );
+        let suggestion = suggestion.map_or(String::new(), |name| format!(" (did you mean \"{name}\"?)"));
+        let message = format!("found \"{variant}\", expected one of {}{suggestion}", names.join(", "));
         ReadError::other(message, Some(Value::String(variant.to_owned())))
     }
 

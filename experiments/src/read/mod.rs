@@ -26,11 +26,7 @@ pub(crate) fn read<T: DeserializeOwned>(node: &Node, path: &str) -> Result<T, De
 }
 
 /// Refuses the keys below `steps` that reading `T` pays no attention to.
-fn refuse_ignored<T: DeserializeOwned>(
-    root: &Node,
-    steps: &[usize],
-    path: &str,
-) -> Result<(), DefinitionError> {
+fn refuse_ignored<T: DeserializeOwned>(root: &Node, steps: &[usize], path: &str) -> Result<(), DefinitionError> {
     let node = descend(root, steps);
     for child in 0..children(node) {
         let steps: Vec<usize> = steps.iter().copied().chain([child]).collect();
