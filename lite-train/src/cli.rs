@@ -1,0 +1,104 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use lite_eval::device::DeviceName;
+
+/// Prepares the corpus of an experiment, trains its architectures (resuming what is there), decodes and scores the
+/// test set, writes the records and prints the comparison.
+#[derive(Parser, Debug)]
+#[command(name = "lite-train", version, max_term_width = 100)]
+pub struct Args {
+    /// Experiment: a built-in name (see --list) or the path of a .toml file
+    #[arg(long, value_name = "NAME", required_unless_present = "list")]
+    pub exp: Option<String>,
+    /// Architecture of the experiment, or `all` of them, one after the other
+    #[arg(long, default_value = "all")]
+    pub arch: String,
+    /// Device that computes: flex, ndarray, wgpu or cuda, as far as they are compiled in
+    #[arg(long, default_value = "flex")]
+    pub device: DeviceName,
+    /// Folder with files of corpora, asked before the network
+    #[arg(long, value_name = "DIR")]
+    pub mirror: Option<PathBuf>,
+    /// Never use the network
+    #[arg(long)]
+    pub offline: bool,
+    /// Folder for downloads and prepared corpora
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data: PathBuf,
+    /// Folder for runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+    /// Folder for records
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Changes a key of the definition, such as train.updates=100; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Training time of each architecture over all restarts, such as 90m, 2h or 1h30m; then it is scored as it is
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub time_budget: Option<Duration>,
+    /// Discards what is there of the run and begins again
+    #[arg(long)]
+    pub restart: bool,
+    /// Lists the built-in experiments
+    #[arg(long)]
+    pub list: bool,
+    /// Tokens that are computed at once: less needs less memory
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub tokens_per_batch: u32,
+    /// Prints the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `90m`, `2h`, `45s`, `1h30m`
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let refuse = || format!("`{text}` is no time; write 90m, 2h or 1h30m");
+    let mut seconds = 0u64;
+    let mut digits = String::new();
+    for character in text.chars() {
+        let unit = match character {
+            '0'..='9' => {
+                digits.push(character);
+                continue;
+            }
+            'h' => 3600,
+            'm' => 60,
+            's' => 1,
+            _ => return Err(refuse()),
+        };
+        let number: u64 = digits.parse().map_err(|_| refuse())?;
+        seconds = number
+            .checked_mul(unit)
+            .and_then(|more| seconds.checked_add(more))
+            .ok_or_else(refuse)?;
+        digits.clear();
+    }
+    if text.is_empty() || !digits.is_empty() {
+        Err(refuse())
+    } else {
+        Ok(Duration::from_secs(seconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        for (text, seconds) in [("90m", 5400), ("1h30m", 5400), ("45s", 45), ("2h", 7200)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in ["", "90", "m", "1.5h", "-3m", "99999999999999999999h"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

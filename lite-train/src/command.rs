@@ -1,0 +1,231 @@
+//! What the program does with its command line.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use experiments::{Definition, Record, RunDefinition, RunFolder};
+use lite_data::{DataConfig, PrepareOptions, Prepared, prepare, progress};
+use lite_train::comparison::{Row, table};
+use lite_train::finish::{finish, finished};
+use lite_train::trainer::Run;
+use serde_json::{Value, json};
+
+use crate::cli::Args;
+use crate::difference::differing_keys;
+
+/// Runs the program.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    if args.list {
+        return list(args.json);
+    }
+    let name = args.exp.as_deref().unwrap_or_default();
+    let definition = Definition::load(name, &args.set)?;
+    let archs = definition.select_archs(&args.arch)?;
+    let jobs = archs
+        .iter()
+        .map(|arch| Job::new(&definition, arch, args))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    args.device.open()?;
+
+    let options = PrepareOptions {
+        data_root: args.data.clone(),
+        mirror: args.mirror.clone(),
+        offline: args.offline,
+    };
+    let data: DataConfig = definition.section("data")?;
+    let prepared = prepare(&data, &options, &progress::Stderr::new())?;
+    let mut rows = Vec::new();
+    for job in &jobs {
+        job.check(&prepared)?;
+    }
+    for job in &jobs {
+        let record = job
+            .run(&prepared, args)
+            .with_context(|| format!("{} {}", definition.name, job.definition.arch))?;
+        rows.push(Row {
+            record,
+            paper: definition.paper(&job.definition.arch),
+        });
+    }
+    print(&definition, args, rows)
+}
+
+fn list(as_json: bool) -> anyhow::Result<()> {
+    let experiments = experiments::list();
+    if as_json {
+        let list: Vec<Value> = experiments
+            .iter()
+            .map(|(name, title)| json!({ "name": name, "title": title }))
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&list)?);
+        return Ok(());
+    }
+    let width = experiments.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, title) in experiments {
+        println!("{name:width$}  {title}");
+    }
+    Ok(())
+}
+
+/// One architecture that is to be trained: everything of it that the definition says, read and checked.
+struct Job {
+    definition: RunDefinition,
+    train: lite_train::config::TrainConfig,
+    model: lite_model::ModelConfig,
+    decode: lite_eval::decode::DecodeConfig,
+}
+
+impl Job {
+    fn new(definition: &Definition, arch: &str, args: &Args) -> anyhow::Result<Self> {
+        let train: lite_train::config::TrainConfig = definition.section("train")?;
+        train.validate()?;
+        let decode: lite_eval::decode::DecodeConfig = definition.section("decode")?;
+        decode.validate()?;
+        let model = definition.section(&format!("arch.{arch}"))?;
+        Ok(Self {
+            definition: RunDefinition::new(definition, arch, args.seed)?,
+            train,
+            model,
+            decode,
+        })
+    }
+
+    fn check(&self, prepared: &Prepared) -> anyhow::Result<()> {
+        let sizes = lite_model::VocabularySizes {
+            source: prepared.source_vocabulary.len(),
+            target: prepared.target_vocabulary.len(),
+        };
+        self.model
+            .validate(sizes)
+            .with_context(|| format!("arch.{}", self.definition.arch))
+    }
+
+    fn run(&self, prepared: &Prepared, args: &Args) -> anyhow::Result<Record> {
+        let RunDefinition { experiment, arch, .. } = &self.definition;
+        let folder = RunFolder::new(&args.runs, experiment, arch);
+        let _lock = lock(&folder)?;
+        if args.restart {
+            restart(&folder)?;
+        }
+        self.settle(&folder, prepared)?;
+        eprintln!("{experiment} {arch}: {} updates on {}", self.train.updates, args.device);
+        let run = Run {
+            train: self.train.clone(),
+            model: self.model.clone(),
+            decode: self.decode.clone(),
+            prepared,
+            folder,
+            device: args.device.open()?,
+            device_name: args.device.to_string(),
+            seed: args.seed,
+            tokens_per_batch: args.tokens_per_batch as usize,
+            time_budget: args.time_budget,
+        };
+        let (state, ending) = run.train()?;
+        if let Some(record) = finished(&run, &state, ending) {
+            return Ok(record);
+        }
+        let progress = progress::Stderr::new();
+        lite_data::Progress::begin(&progress, "translating the test set", Some(prepared.test.len() as u64));
+        let mut advance = |n| lite_data::Progress::advance(&progress, n as u64);
+        let record = finish(&run, &self.definition, &state, ending, &args.results, &mut advance);
+        lite_data::Progress::end(&progress);
+        record
+    }
+
+    /// Makes the folder this run's, or finds that it is.
+    fn settle(&self, folder: &RunFolder, prepared: &Prepared) -> anyhow::Result<()> {
+        let path = folder.definition();
+        if path.exists() {
+            let there = RunDefinition::read(&path)?;
+            let keys = differing_keys(&there, &self.definition);
+            if !keys.is_empty() {
+                bail!(
+                    "the run in `{}` was trained by another definition; what differs: {}\n\
+                     hint: --restart discards it and begins again; --runs DIR keeps it and trains elsewhere",
+                    folder.root().display(),
+                    keys.join(", ")
+                );
+            }
+            return Ok(());
+        }
+        prepared.tokeniser.save(&folder.tokeniser())?;
+        prepared.source_vocabulary.save(&folder.source_vocabulary())?;
+        prepared.target_vocabulary.save(&folder.target_vocabulary())?;
+        Ok(self.definition.write(&path)?)
+    }
+}
+
+/// Holds the folder as long as the file lives: two programs must not train one run.
+fn lock(folder: &RunFolder) -> anyhow::Result<File> {
+    folder.create()?;
+    let path = folder.root().join(".lock");
+    let file = File::create(&path).with_context(|| format!("`{}`", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!("another program trains the run in `{}`", folder.root().display());
+    }
+    Ok(file)
+}
+
+/// Empties the folder but for the lock.
+fn restart(folder: &RunFolder) -> anyhow::Result<()> {
+    let remove = |path: &Path| {
+        if path.is_dir() {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        }
+    };
+    // The definition first: without it nothing else counts as a run.
+    let definition = folder.definition();
+    if definition.exists() {
+        remove(&definition).with_context(|| format!("`{}`", definition.display()))?;
+    }
+    for entry in fs::read_dir(folder.root()).with_context(|| format!("`{}`", folder.root().display()))? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name != ".lock") {
+            remove(&path).with_context(|| format!("`{}`", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The comparison of what was asked for and of what else of the experiment was trained before.
+fn print(definition: &Definition, args: &Args, mut rows: Vec<Row>) -> anyhow::Result<()> {
+    for arch in definition.archs() {
+        if rows.iter().all(|row| row.record.arch != arch)
+            && let Some(record) = earlier(definition, &arch, args)
+        {
+            let paper = definition.paper(&arch);
+            rows.push(Row { record, paper });
+        }
+    }
+    let order = definition.archs();
+    rows.sort_by_key(|row| order.iter().position(|arch| *arch == row.record.arch));
+    if args.json {
+        let runs: Vec<Value> = rows
+            .iter()
+            .map(|row| json!({ "record": row.record, "published": row.paper }))
+            .collect();
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&json!({ "experiment": definition.name, "runs": runs }))?
+        );
+    } else {
+        print!("{}", table(definition.title(), &rows));
+    }
+    Ok(())
+}
+
+/// The record of an architecture that was trained by the same definition before.
+fn earlier(definition: &Definition, arch: &str, args: &Args) -> Option<Record> {
+    let folder = RunFolder::new(&args.runs, &definition.name, arch);
+    let there = RunDefinition::read(&folder.definition()).ok()?;
+    let now = RunDefinition::new(definition, arch, args.seed).ok()?;
+    if !differing_keys(&there, &now).is_empty() {
+        return None;
+    }
+    let scores: lite_train::finish::Scores = serde_json::from_slice(&fs::read(folder.scores()).ok()?).ok()?;
+    Record::read(&scores.record).ok()
+}

@@ -1,0 +1,23 @@
+//! Training: loss, optimiser, schedule, updates, checkpoints, and the loop that ends in a scored model.
+//!
+//! - [`config`]: the `[train]` table; [`schedule`] is the learning rate in it.
+//! - [`loss`]: label-smoothed cross-entropy that never keeps a graph over the vocabulary.
+//! - [`optimiser`] and [`clip`]: fairseq's Adam, and clipping by the global norm; [`update`] is one step with them.
+//! - [`trainer`]: the loop over updates, with [`validate`], [`checkpoint`], [`state`], [`log`] and [`report`].
+//! - [`finish`]: the final weights, the test set decoded and scored, the record; [`comparison`] is the table at the end.
+
+pub mod checkpoint;
+pub mod clip;
+pub mod comparison;
+pub mod config;
+pub mod finish;
+pub mod host;
+pub mod log;
+pub mod loss;
+pub mod optimiser;
+pub mod report;
+pub mod schedule;
+pub mod state;
+pub mod trainer;
+pub mod update;
+pub mod validate;

@@ -1,0 +1,164 @@
+//! The loss of rows of logits where they are plain arrays: three passes over each row while it is in the cache.
+
+use rayon::prelude::*;
+
+/// Accumulators side by side, so that sums come out the same whatever the width of the vectors.
+const LANES: usize = 16;
+
+/// Summed loss and summed negative log-likelihood of rows of `vocabulary` logits. With `with_gradient` the logits
+/// are overwritten by the gradient of the summed loss, otherwise by no matter what.
+pub(super) fn label_smoothed_rows(
+    logits: &mut [f32],
+    vocabulary: usize,
+    targets: &[i32],
+    smoothing: f64,
+    with_gradient: bool,
+) -> (f64, f64) {
+    let losses: Vec<(f64, f64)> = logits
+        .par_chunks_mut(vocabulary)
+        .zip(targets)
+        .with_min_len(4)
+        .map(|(row, &target)| best_row(row, target as usize, smoothing, with_gradient))
+        .collect();
+    // In order, so that the sum does not depend on the threads.
+    losses
+        .iter()
+        .fold((0.0, 0.0), |(loss, nll), row| (loss + row.0, nll + row.1))
+}
+
+/// One row with the widest vectors that the machine has; all give the same bits.
+fn best_row(row: &mut [f32], target: usize, smoothing: f64, with_gradient: bool) -> (f64, f64) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f")]
+        fn with_avx512(row: &mut [f32], target: usize, smoothing: f64, with_gradient: bool) -> (f64, f64) {
+            label_smoothed_row(row, target, smoothing, with_gradient)
+        }
+        #[target_feature(enable = "avx2")]
+        fn with_avx2(row: &mut [f32], target: usize, smoothing: f64, with_gradient: bool) -> (f64, f64) {
+            label_smoothed_row(row, target, smoothing, with_gradient)
+        }
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has it.
+            return unsafe { with_avx512(row, target, smoothing, with_gradient) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has it.
+            return unsafe { with_avx2(row, target, smoothing, with_gradient) };
+        }
+    }
+    label_smoothed_row(row, target, smoothing, with_gradient)
+}
+
+#[inline(always)]
+fn label_smoothed_row(row: &mut [f32], target: usize, smoothing: f64, with_gradient: bool) -> (f64, f64) {
+    let n = row.len() as f64;
+    let at_target = f64::from(row[target]);
+    let (largest, total) = max_and_sum(row);
+    let partition = exponentials(row, largest);
+    let log_partition = f64::from(partition).ln() + f64::from(largest);
+    let nll = log_partition - at_target;
+    let smooth = n * log_partition - f64::from(total);
+    let uniform = smoothing / n;
+    if with_gradient {
+        let (scale, uniform) = (partition.recip(), uniform as f32);
+        for value in row.iter_mut() {
+            *value = *value * scale - uniform;
+        }
+        row[target] -= (1.0 - smoothing) as f32;
+    }
+    ((1.0 - smoothing) * nll + uniform * smooth, nll)
+}
+
+#[inline(always)]
+fn max_and_sum(row: &[f32]) -> (f32, f32) {
+    let mut largest = [f32::NEG_INFINITY; LANES];
+    let mut total = [0f32; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            // A comparison, not `max`: it is one instruction. A NaN reaches the sum.
+            largest[lane] = if chunk[lane] > largest[lane] {
+                chunk[lane]
+            } else {
+                largest[lane]
+            };
+            total[lane] += chunk[lane];
+        }
+    }
+    for (lane, value) in rest.iter().enumerate() {
+        largest[lane] = largest[lane].max(*value);
+        total[lane] += value;
+    }
+    (
+        largest.into_iter().fold(f32::NEG_INFINITY, f32::max),
+        total.iter().sum(),
+    )
+}
+
+/// Replaces each value by `exp(value - largest)` and returns their sum.
+#[inline(always)]
+fn exponentials(row: &mut [f32], largest: f32) -> f32 {
+    let mut total = [0f32; LANES];
+    let (chunks, rest) = row.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            chunk[lane] = exp(chunk[lane] - largest);
+            total[lane] += chunk[lane];
+        }
+    }
+    for (lane, value) in rest.iter_mut().enumerate() {
+        *value = exp(*value - largest);
+        total[lane] += *value;
+    }
+    total.iter().sum()
+}
+
+/// `e^x` for `x <= 0`, within two units in the last place; below -87 it is 0. NaN stays NaN.
+///
+/// The polynomial of Cephes `expf`: `e^x = 2^n e^r` with `|r| <= ln 2 / 2`. Only operations that compilers turn
+/// into vectors, and no fused ones, so that every machine computes the same.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = x - n * 0.693_359_375 + n * 2.121_944_4e-4;
+    let mut p = 1.987_569_2e-4;
+    p = p * r + 1.398_199_9e-3;
+    p = p * r + 8.333_452e-3;
+    p = p * r + 4.166_579_6e-2;
+    p = p * r + 1.666_666_5e-1;
+    p = p * r + 0.5;
+    p = p * r * r + r + 1.0;
+    // The low bits of `shifted` are n.
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    if x < -87.0 { 0.0 } else { p * power }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_accurate_where_softmax_needs_it() {
+        let worst = (0..=870_000).map(|i| -(i as f32) * 1e-4).fold(0f64, |worst, x| {
+            let exact = f64::from(x).exp();
+            worst.max((f64::from(exp(x)) - exact).abs() / exact)
+        });
+        assert!(worst < 2.4e-7, "{worst:e}");
+        assert_eq!(exp(0.0), 1.0);
+        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn every_width_gives_the_same_bits() {
+        let row: Vec<f32> = (0..1003).map(|i| ((i * 7919 % 1000) as f32 - 500.0) / 50.0).collect();
+        let (mut wide, mut narrow) = (row.clone(), row);
+        let wide_loss = best_row(&mut wide, 17, 0.1, true);
+        let narrow_loss = label_smoothed_row(&mut narrow, 17, 0.1, true);
+        assert_eq!(wide_loss, narrow_loss);
+        assert_eq!(wide, narrow);
+    }
+}

@@ -1,0 +1,42 @@
+//! `lite-train`: from a definition to a trained model, its scores and the comparison.
+
+mod cli;
+mod command;
+mod difference;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use experiments::DefinitionError;
+use lite_eval::device::DeviceError;
+
+// Keeping freed pages is worth up to three times in speed on the tensors of a training step.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = cli::Args::parse();
+    match command::run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if let Some(hint) = hint(&error) {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+/// What to do about an error that does not say so itself.
+fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(DefinitionError::UnknownName { .. }) = error.downcast_ref() {
+        return Some("`lite-train --list` names the built-in experiments; a path ends in .toml".into());
+    }
+    error.downcast_ref::<DeviceError>().and_then(DeviceError::hint)
+}
+
+/// Whether the command line, not the work, was at fault.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<DefinitionError>() || error.is::<DeviceError>()
+}

@@ -1,0 +1,396 @@
+//! The loop: updates, validations, checkpoints, from wherever the run stands to its end.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use experiments::{CurvePoint, RunFolder};
+use lite_data::{Batch, BatchConfig, Prepared, UpdatePlan, sequential_batches, updates};
+use lite_eval::decode::DecodeConfig;
+use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
+
+use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::config::{FinalWeights, TrainConfig};
+use crate::host::is_host;
+use crate::log::{Event, Log};
+use crate::optimiser::Adam;
+use crate::report::{Figures, Report};
+use crate::state::{TrainState, Window};
+use crate::update::{UpdateSettings, materialised, train};
+use crate::validate;
+
+/// Everything that a run is made of.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The `[train]` section.
+    pub train: TrainConfig,
+    /// The architecture.
+    pub model: ModelConfig,
+    /// The `[decode]` section.
+    pub decode: DecodeConfig,
+    /// The corpus.
+    pub prepared: &'a Prepared,
+    /// Where the run is kept.
+    pub folder: RunFolder,
+    /// Where it is computed; without autodiff.
+    pub device: Device,
+    /// The device's name.
+    pub device_name: String,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Most tokens that are computed at once.
+    pub tokens_per_batch: usize,
+    /// How long training may take over all restarts.
+    pub time_budget: Option<Duration>,
+}
+
+/// How training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All updates are done.
+    Done,
+    /// Early stopping.
+    Stopped,
+    /// The time is over.
+    TimeBudget,
+}
+
+impl Run<'_> {
+    /// Sizes of the vocabularies.
+    pub fn sizes(&self) -> VocabularySizes {
+        VocabularySizes {
+            source: self.prepared.source_vocabulary.len(),
+            target: self.prepared.target_vocabulary.len(),
+        }
+    }
+
+    /// Trains to the end, from the newest good checkpoint if there is one.
+    pub fn train(&self) -> anyhow::Result<(TrainState, Ending)> {
+        let checkpoints = Checkpoints::open(&self.folder)?;
+        let mut report = Report::new();
+        let (newest, errors) = checkpoints.newest()?;
+        for error in errors {
+            report.message(&format!("{error}; an older checkpoint is used"));
+        }
+        let mut loop_ = Loop::new(self, checkpoints, newest)?;
+        let ending = loop_.run(&mut report);
+        report.finish();
+        Ok((loop_.state, ending?))
+    }
+
+    /// Whether a checkpoint is one of those that are averaged.
+    fn is_regular(&self, update: u64, last: u64) -> bool {
+        update.is_multiple_of(self.train.checkpoint_every) || update == last
+    }
+
+    /// The checkpoints that make the average of a run whose last update is `last`, oldest first.
+    pub fn averaged(&self, checkpoints: &[Checkpoint], last: u64) -> Vec<Checkpoint> {
+        let regular = checkpoints
+            .iter()
+            .filter(|c| c.update <= last && self.is_regular(c.update, last));
+        let regular: Vec<Checkpoint> = regular.cloned().collect();
+        regular[regular.len().saturating_sub(self.train.average)..].to_vec()
+    }
+}
+
+/// The moving parts of a run.
+struct Loop<'a> {
+    run: &'a Run<'a>,
+    checkpoints: Checkpoints,
+    log: Log,
+    device: Device,
+    model: Option<Seq2Seq>,
+    optimiser: Adam,
+    state: TrainState,
+    /// When this program began, minus the seconds that were spent before.
+    began: Instant,
+    before: f64,
+    /// Losses that still lie on the device, with update and tokens.
+    pending: Vec<(u64, u64, Tensor<1>)>,
+    /// What was trained since the last line of the log.
+    line: Window,
+    line_began: Instant,
+    valid: Vec<Batch>,
+}
+
+impl<'a> Loop<'a> {
+    fn new(run: &'a Run<'a>, checkpoints: Checkpoints, from: Option<Checkpoint>) -> anyhow::Result<Self> {
+        let device = run.device.clone().autodiff();
+        device.seed(run.seed);
+        let model = materialised(run.model.init(run.sizes(), &device)?);
+        let (model, optimiser, state) = match from {
+            None => {
+                let state = TrainState {
+                    seed: run.seed,
+                    ..TrainState::default()
+                };
+                (model, Adam::new(run.train.optimiser.clone()), state)
+            }
+            Some(checkpoint) => {
+                let place = || format!("checkpoint after update {}", checkpoint.update);
+                let model = weights::load(model, &checkpoint.model()).with_context(place)?;
+                let optimiser = Adam::load(run.train.optimiser.clone(), &model, &checkpoint.optimiser());
+                let state = TrainState::read(&checkpoint.state()).with_context(place)?;
+                (model, optimiser.with_context(place)?, state)
+            }
+        };
+        let path = run.folder.log();
+        let context = || format!("`{}`", path.display());
+        let mut log = Log::open(&path, state.update).with_context(context)?;
+        let (date, device_name) = (experiments::now(), run.device_name.clone());
+        log.write(&Event::Start {
+            update: state.update,
+            date,
+            device: device_name,
+        })
+        .with_context(context)?;
+        Ok(Self {
+            run,
+            checkpoints,
+            log,
+            device,
+            model: Some(model),
+            optimiser,
+            before: state.seconds,
+            state,
+            began: Instant::now(),
+            pending: Vec::new(),
+            line: Window::default(),
+            line_began: Instant::now(),
+            valid: sequential_batches(&run.prepared.valid, run.tokens_per_batch),
+        })
+    }
+
+    fn run(&mut self, report: &mut Report) -> anyhow::Result<Ending> {
+        if self.state.update > 0 && self.ending().is_none() {
+            report.message(&format!("resuming after update {}", self.state.update));
+        }
+        loop {
+            if let Some(ending) = self.ending() {
+                return Ok(ending);
+            }
+            let plans = self.plans()?;
+            while let Some(plan) = plans.get(self.state.next) {
+                self.update(plan)?;
+                self.after_update(report)?;
+                if let Some(ending) = self.ending() {
+                    return Ok(ending);
+                }
+            }
+            self.state.epoch += 1;
+            self.state.next = 0;
+        }
+    }
+
+    /// Why there is nothing left to do, if so.
+    fn ending(&self) -> Option<Ending> {
+        if self.state.update >= self.run.train.updates {
+            Some(Ending::Done)
+        } else if self.state.patience.is_over {
+            Some(Ending::Stopped)
+        } else {
+            self.is_out_of_time().then_some(Ending::TimeBudget)
+        }
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.run
+            .time_budget
+            .is_some_and(|budget| self.seconds() >= budget.as_secs_f64())
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.began.elapsed().as_secs_f64()
+    }
+
+    fn plans(&self) -> anyhow::Result<Vec<UpdatePlan>> {
+        let Run { train, model, .. } = self.run;
+        let config = BatchConfig {
+            tokens_per_update: train.tokens_per_update,
+            tokens_per_group: train.tokens_per_group,
+            tokens_per_batch: self.run.tokens_per_batch,
+            max_source: model.max_source_positions,
+            max_target: model.max_target_positions,
+        };
+        let plans = updates(&self.run.prepared.train, &config, self.run.seed, self.state.epoch);
+        if plans.is_empty() {
+            bail!("the training set has no sentence pair that the model has positions for");
+        }
+        Ok(plans)
+    }
+
+    fn update(&mut self, plan: &UpdatePlan) -> anyhow::Result<()> {
+        let train_config = &self.run.train;
+        let update = plan.load(&self.run.prepared.train);
+        // fairseq: seed + number of updates. All that is random in an update follows from it.
+        self.device.seed(self.run.seed.wrapping_add(self.state.update + 1));
+        let settings = UpdateSettings {
+            rate: train_config.schedule.rate(self.state.update, train_config.updates),
+            label_smoothing: train_config.label_smoothing,
+            clip_norm: train_config.clip_norm,
+        };
+        let model = self.model.take().expect("a model between updates");
+        let (model, sums) = train(model, &mut self.optimiser, &update, settings, &self.device);
+        self.model = Some(model);
+        self.state.update += 1;
+        self.state.next += 1;
+        self.state.target_tokens += update.n_tokens as u64;
+        self.pending.push((self.state.update, update.n_tokens as u64, sums));
+        Ok(())
+    }
+
+    /// What falls due after an update.
+    fn after_update(&mut self, report: &mut Report) -> anyhow::Result<()> {
+        let config = &self.run.train;
+        let update = self.state.update;
+        let due = |every: u64| update.is_multiple_of(every) || update == config.updates;
+        let is_out_of_time = self.is_out_of_time();
+        let must_save = due(config.checkpoint_every) || is_out_of_time;
+        if due(config.log_every) || due(config.validate_every) || must_save || is_host(&self.device) {
+            self.read_losses()?;
+        }
+        if due(config.log_every) {
+            self.write_line(report)?;
+        }
+        let is_best = (due(config.validate_every) || is_out_of_time) && self.validate(report)?;
+        if must_save || is_best || self.state.patience.is_over {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    /// Takes in the losses of the updates since the last time.
+    fn read_losses(&mut self) -> anyhow::Result<()> {
+        for (update, tokens, sums) in self.pending.drain(..) {
+            let [loss, nll] = validate::read_sums(sums);
+            if !loss.is_finite() {
+                bail!(
+                    "the loss of update {update} is {loss}: training has diverged; checkpoints before it are kept\n\
+                     hint: lower `train.schedule.peak`, lengthen `train.schedule.warmup` or set `train.clip_norm`"
+                );
+            }
+            self.line.add(loss, nll, tokens);
+            self.state.window.add(loss, nll, tokens);
+        }
+        Ok(())
+    }
+
+    fn write_line(&mut self, report: &mut Report) -> anyhow::Result<()> {
+        let config = &self.run.train;
+        let line = std::mem::take(&mut self.line);
+        let tokens_per_second = line.tokens as f64 / self.line_began.elapsed().as_secs_f64();
+        self.line_began = Instant::now();
+        let (update, seconds) = (self.state.update, self.seconds());
+        self.log.write(&Event::Train {
+            update,
+            epoch: self.state.epoch,
+            loss: line.mean_loss(),
+            nll: line.nll / line.tokens.max(1) as f64,
+            rate: config.schedule.rate(update - 1, config.updates),
+            tokens_per_second,
+            seconds,
+        })?;
+        let left = Duration::from_secs_f64(seconds / update as f64 * (config.updates - update) as f64);
+        let budget_left = self
+            .run
+            .time_budget
+            .map(|budget| budget.saturating_sub(Duration::from_secs_f64(seconds)));
+        report.show(Figures {
+            update,
+            updates: config.updates,
+            loss: line.mean_loss(),
+            tokens_per_second,
+            left: budget_left.map_or(left, |budget| budget.min(left)),
+        });
+        Ok(())
+    }
+
+    /// Measures the model. Says whether it is the best so far.
+    fn validate(&mut self, report: &mut Report) -> anyhow::Result<bool> {
+        let run = self.run;
+        let began = Instant::now();
+        let model = self.model.as_ref().expect("a model between updates").valid();
+        let window = validate::loss(&model, &self.valid, run.train.label_smoothing, &run.device);
+        let bleu = validate::bleu(
+            &model,
+            &run.model,
+            &run.train.validation,
+            &run.decode,
+            run.prepared,
+            &run.device,
+        )?;
+        let point = CurvePoint {
+            update: self.state.update,
+            tokens: self.state.target_tokens,
+            seconds: self.seconds(),
+            train_loss: self.state.window.mean_loss(),
+            valid_loss: window.mean_loss(),
+            valid_perplexity: (window.nll / window.tokens.max(1) as f64).exp(),
+            valid_bleu: bleu,
+        };
+        let is_best = self
+            .state
+            .add_validation(point, run.train.select, &run.train.early_stopping);
+        self.log.write(&Event::Validation {
+            update: point.update,
+            loss: point.valid_loss,
+            perplexity: point.valid_perplexity,
+            bleu,
+            is_best,
+            seconds: point.seconds,
+        })?;
+        let bleu = bleu.map_or_else(String::new, |bleu| format!(" · BLEU {bleu:.1}"));
+        report.message(&format!(
+            "validation after update {} · loss {:.3} · perplexity {:.2}{bleu}{}",
+            crate::report::thousands(point.update),
+            point.valid_loss,
+            point.valid_perplexity,
+            if is_best { " · best so far" } else { "" },
+        ));
+        // Tokens a second are those of training alone.
+        self.line_began += began.elapsed();
+        Ok(is_best)
+    }
+
+    fn save(&mut self) -> anyhow::Result<()> {
+        self.state.seconds = self.seconds();
+        let began = Instant::now();
+        let model = self.model.as_ref().expect("a model between updates");
+        let saved = self
+            .checkpoints
+            .save(self.state.update, |checkpoint| -> anyhow::Result<()> {
+                weights::save(model, &checkpoint.model())?;
+                self.optimiser.save(model, &checkpoint.optimiser())?;
+                Ok(self.state.write(&checkpoint.state())?)
+            });
+        saved.with_context(|| {
+            format!(
+                "the checkpoint after update {} could not be written; older ones are kept",
+                self.state.update
+            )
+        })?;
+        self.prune()?;
+        self.line_began += began.elapsed();
+        Ok(())
+    }
+
+    /// Keeps the newest checkpoints, the best one, and those that an average may need.
+    fn prune(&self) -> anyhow::Result<()> {
+        let config = &self.run.train;
+        let all = self.checkpoints.list()?;
+        let update = self.state.update;
+        let newest = &all[all.len().saturating_sub(config.keep_checkpoints)..];
+        let mut kept: Vec<u64> = newest.iter().map(|checkpoint| checkpoint.update).collect();
+        kept.extend(self.state.best.map(|best| best.update));
+        if config.weights == FinalWeights::Average {
+            kept.extend(
+                self.run
+                    .averaged(&all, update)
+                    .iter()
+                    .map(|checkpoint| checkpoint.update),
+            );
+        }
+        Ok(self.checkpoints.prune(|update| kept.contains(&update))?)
+    }
+}

@@ -1,0 +1,78 @@
+//! One update: gradients of its batches summed, divided once by its target tokens, clipped, stepped.
+
+use burn::module::Module;
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use lite_data::{Batch, Update};
+use lite_model::Seq2Seq;
+
+use crate::clip::{clip_factor, global_norm};
+use crate::loss::{Loss, label_smoothed};
+use crate::optimiser::Adam;
+
+/// What an update needs to know beside its sentences.
+#[derive(Debug, Clone, Copy)]
+pub struct UpdateSettings {
+    /// The learning rate of this update.
+    pub rate: f64,
+    /// Label smoothing of the loss.
+    pub label_smoothing: f64,
+    /// Largest norm of the mean gradient; 0 is no limit.
+    pub clip_norm: f64,
+}
+
+/// Trains `model` on one update. Returns it with the summed loss and likelihood, `[2]`, still on the device.
+pub fn train(
+    model: Seq2Seq,
+    optimiser: &mut Adam,
+    update: &Update,
+    settings: UpdateSettings,
+    device: &Device,
+) -> (Seq2Seq, Tensor<1>) {
+    let (gradients, sums) = gradients(&model, update, settings.label_smoothing, device);
+    let mut scale = 1.0 / update.n_tokens as f64;
+    if settings.clip_norm > 0.0 {
+        scale *= clip_factor(global_norm(&model, &gradients) * scale, settings.clip_norm);
+    }
+    (optimiser.step(settings.rate, scale, model, gradients), sums)
+}
+
+/// Gradients of the loss summed over an update, and its sums.
+pub fn gradients(
+    model: &Seq2Seq,
+    update: &Update,
+    label_smoothing: f64,
+    device: &Device,
+) -> (GradientsParams, Tensor<1>) {
+    let mut accumulator = GradientsAccumulator::new();
+    let mut total: Option<Tensor<1>> = None;
+    for batch in &update.batches {
+        let features = features(model, batch, device);
+        let Loss { surrogate, sums } =
+            label_smoothed(features, model.projection(), &batch.target_output, label_smoothing);
+        let gradients = GradientsParams::from_grads(surrogate.backward(), model);
+        accumulator.accumulate(model, gradients);
+        total = Some(match total {
+            Some(total) => total + sums,
+            None => sums,
+        });
+    }
+    (accumulator.grads(), total.expect("an update has a batch"))
+}
+
+/// What the vocabulary projection is applied to, for a batch on `device`.
+pub(crate) fn features(model: &Seq2Seq, batch: &Batch, device: &Device) -> Tensor<3> {
+    let rows = batch.indices.len();
+    let ids = |ids: &[i32], length| -> Tensor<2, Int> {
+        Tensor::from_data(TensorData::new(ids.to_vec(), [rows, length]), device)
+    };
+    model.features(
+        ids(&batch.source, batch.source_length),
+        ids(&batch.target_input, batch.target_length),
+    )
+}
+
+/// A model whose weights are all drawn: lazy ones would be drawn from another point of the random stream.
+pub(crate) fn materialised(model: Seq2Seq) -> Seq2Seq {
+    model.materialize()
+}
