@@ -2,24 +2,17 @@
 //!
 //! - `lexicon`: the words, in tables.
 //! - `tree`: what a sentence says, before either language.
-//! - `sample`, `sample_times`, `sample_sentences`: drawing trees.
-//! - `english`, `english_forms`: trees to English.
-//! - `french`, `french_forms`, `conjugation`, `elision`: trees to French.
+//! - `sample`: drawing trees.
+//! - `english`, `french`: trees to text.
 //!
 //! The English always determines the French: "you" is several people, "it" and "they" have their antecedent in the
 //! sentence, and no English word stands for two French ones in the same surroundings.
 
-pub mod conjugation;
-pub mod elision;
-pub mod english;
-pub mod english_forms;
-pub mod french;
-pub mod french_forms;
-pub mod lexicon;
-pub mod sample;
-pub mod sample_sentences;
-pub mod sample_times;
-pub mod tree;
+mod english;
+mod french;
+mod lexicon;
+mod sample;
+mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +25,7 @@ use sample::Sampler;
 
 /// How much to generate.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct GrammarConfig {
     /// Seed of the generator; the same seed gives the same sentences. Default 42.
     pub seed: u64,
@@ -46,7 +39,12 @@ pub struct GrammarConfig {
 
 impl Default for GrammarConfig {
     fn default() -> Self {
-        GrammarConfig { seed: 42, train: 30_000, valid: 500, test: 500 }
+        GrammarConfig {
+            seed: 42,
+            train: 30_000,
+            valid: 500,
+            test: 500,
+        }
     }
 }
 

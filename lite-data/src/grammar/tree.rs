@@ -32,7 +32,11 @@ pub struct Agreement {
 impl Agreement {
     /// Third person.
     pub const fn third(feminine: bool, plural: bool) -> Self {
-        Agreement { person: Person::Third, plural, feminine }
+        Agreement {
+            person: Person::Third,
+            plural,
+            feminine,
+        }
     }
 
     /// Row of a conjugation table: je, tu, il, nous, vous, ils.
@@ -65,18 +69,39 @@ impl Pronoun {
     /// you: vous, several people.
     pub const YOU: Self = Self::speaker(Person::Second, true);
     /// he: il.
-    pub const HE: Self = Pronoun { agreement: Agreement::third(false, false), thing: false };
+    pub const HE: Self = Pronoun {
+        agreement: Agreement::third(false, false),
+        thing: false,
+    };
     /// she: elle.
-    pub const SHE: Self = Pronoun { agreement: Agreement::third(true, false), thing: false };
+    pub const SHE: Self = Pronoun {
+        agreement: Agreement::third(true, false),
+        thing: false,
+    };
+    /// they, here only as owners: leur, leurs.
+    pub const THEY: Self = Pronoun {
+        agreement: Agreement::third(false, true),
+        thing: false,
+    };
     /// him: le, lui.
     pub const HIM: Self = Self::HE;
     /// her: la, lui.
     pub const HER: Self = Self::SHE;
     /// The "it" of "it rains".
-    pub const WEATHER: Self = Pronoun { agreement: Agreement::third(false, false), thing: true };
+    pub const WEATHER: Self = Pronoun {
+        agreement: Agreement::third(false, false),
+        thing: true,
+    };
 
     const fn speaker(person: Person, plural: bool) -> Self {
-        Pronoun { agreement: Agreement { person, plural, feminine: false }, thing: false }
+        Pronoun {
+            agreement: Agreement {
+                person,
+                plural,
+                feminine: false,
+            },
+            thing: false,
+        }
     }
 }
 
@@ -402,13 +427,24 @@ impl Nominal {
 impl Predicate {
     /// A plain predicate.
     pub fn new(tense: Tense, core: Core) -> Self {
-        Predicate { tense, polarity: Polarity::Yes, adverb: None, core, adjuncts: Vec::new() }
+        Predicate {
+            tense,
+            polarity: Polarity::Yes,
+            adverb: None,
+            core,
+            adjuncts: Vec::new(),
+        }
     }
 }
 
 impl Clause {
     /// A plain clause.
     pub fn new(subject: Nominal, predicate: Predicate) -> Self {
-        Clause { front: None, subject, predicate, second: None }
+        Clause {
+            front: None,
+            subject,
+            predicate,
+            second: None,
+        }
     }
 }

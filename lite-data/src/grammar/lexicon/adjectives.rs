@@ -10,7 +10,15 @@ const fn after(
     kind: Kind,
     comparison: Comparison,
 ) -> Adjective {
-    Adjective { english, masculine, feminine, before_vowel: None, precedes: false, kind, comparison }
+    Adjective {
+        english,
+        masculine,
+        feminine,
+        before_vowel: None,
+        precedes: false,
+        kind,
+        comparison,
+    }
 }
 
 const fn before(
@@ -20,7 +28,15 @@ const fn before(
     kind: Kind,
     comparison: Comparison,
 ) -> Adjective {
-    Adjective { english, masculine, feminine, before_vowel: None, precedes: true, kind, comparison }
+    Adjective {
+        english,
+        masculine,
+        feminine,
+        before_vowel: None,
+        precedes: true,
+        kind,
+        comparison,
+    }
 }
 
 const fn vowel(mut adjective: Adjective, form: &'static str) -> Adjective {
@@ -110,5 +126,9 @@ pub static ADJECTIVES: &[Adjective] = &[
 ];
 
 /// Words before a predicate adjective.
-pub static DEGREES: &[(&str, &str)] =
-    &[("very", "très"), ("too", "trop"), ("quite", "assez"), ("really", "vraiment")];
+pub static DEGREES: &[(&str, &str)] = &[
+    ("very", "très"),
+    ("too", "trop"),
+    ("quite", "assez"),
+    ("really", "vraiment"),
+];

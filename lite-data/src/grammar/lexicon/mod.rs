@@ -140,7 +140,16 @@ pub struct Verb {
 
 impl Verb {
     const fn new(english: &'static str, french: &'static str, subject: Kind, object: Kind) -> Self {
-        Verb { english, past: "", participle: "", french, subject, object, link: Link::Direct, stative: false }
+        Verb {
+            english,
+            past: "",
+            participle: "",
+            french,
+            subject,
+            object,
+            link: Link::Direct,
+            stative: false,
+        }
     }
 
     const fn irregular(mut self, past: &'static str, participle: &'static str) -> Self {

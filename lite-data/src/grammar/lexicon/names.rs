@@ -12,15 +12,27 @@ pub struct Name {
 }
 
 const fn he(name: &'static str) -> Name {
-    Name { english: name, french: name, feminine: false }
+    Name {
+        english: name,
+        french: name,
+        feminine: false,
+    }
 }
 
 const fn she(name: &'static str) -> Name {
-    Name { english: name, french: name, feminine: true }
+    Name {
+        english: name,
+        french: name,
+        feminine: true,
+    }
 }
 
 const fn titled(english: &'static str, french: &'static str, feminine: bool) -> Name {
-    Name { english, french, feminine }
+    Name {
+        english,
+        french,
+        feminine,
+    }
 }
 
 /// People.

@@ -3,11 +3,21 @@
 use super::*;
 
 const fn m(english: &'static str, french: &'static str, kind: Kind) -> Noun {
-    Noun { english, french, feminine: false, kind }
+    Noun {
+        english,
+        french,
+        feminine: false,
+        kind,
+    }
 }
 
 const fn f(english: &'static str, french: &'static str, kind: Kind) -> Noun {
-    Noun { english, french, feminine: true, kind }
+    Noun {
+        english,
+        french,
+        feminine: true,
+        kind,
+    }
 }
 
 const IN: Kind = BUILDING | INSIDE | GOAL;
@@ -98,7 +108,7 @@ pub static NOUNS: &[Noun] = &[
     m("bridge", "pont", AREA), f("beach", "plage", AREA | GOAL), f("mountain", "montagne", AREA | GOAL),
     f("river", "rivière", AREA | GOAL), m("lake", "lac", AREA | GOAL), m("field", "champ", AREA | INSIDE),
     m("market", "marché", AREA | GOAL), f("square", "place", AREA), f("island", "île", AREA), m("harbor", "port", AREA | GOAL),
-    m("tree", "arbre", PLANT), f("flower", "fleur", PLANT),
+    m("tree", "arbre", PLANT), f("flower", "fleur", THING),
     f("door", "porte", PART | OPENABLE), f("window", "fenêtre", PART | OPENABLE), m("roof", "toit", PART),
     m("wall", "mur", PART),
     // In the mind

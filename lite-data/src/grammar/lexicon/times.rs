@@ -47,11 +47,19 @@ pub static PRESENT_TIMES: &[(&str, &str)] = &[
 ];
 
 /// When, beside a progressive.
-pub static NOW: &[(&str, &str)] = &[("now", "maintenant"), ("at the moment", "en ce moment"), ("today", "aujourd'hui")];
+pub static NOW: &[(&str, &str)] = &[
+    ("now", "maintenant"),
+    ("at the moment", "en ce moment"),
+    ("today", "aujourd'hui"),
+];
 
 /// Adverbs between subject and verb in English, after the conjugated verb in French.
-pub static FREQUENCIES: &[(&str, &str)] =
-    &[("often", "souvent"), ("always", "toujours"), ("sometimes", "parfois"), ("rarely", "rarement")];
+pub static FREQUENCIES: &[(&str, &str)] = &[
+    ("often", "souvent"),
+    ("always", "toujours"),
+    ("sometimes", "parfois"),
+    ("rarely", "rarement"),
+];
 
 /// Adverbs after the object.
 #[rustfmt::skip]
@@ -85,7 +93,7 @@ pub static WHERE: &[Preposition] = &[
     preposition("behind", "derrière", BUILDING | PART | PLANT),
     preposition("in front of", "devant", BUILDING | PART),
     preposition("near", "près de", PLACE | PLANT | PART),
-    preposition("next to", "à côté de", BUILDING | SURFACE),
+    preposition("next to", "à côté de", BUILDING | PART),
 ];
 
 /// Where somebody goes.

@@ -53,7 +53,7 @@ pub static TRANSITIVE: &[Verb] = &[
     v("use", "utiliser", PERSON, THING | VEHICLE),
     v("break", "casser", PERSON, THING | SURFACE).irregular("broke", "broken"),
     v("repair", "réparer", PERSON, THING | SURFACE | VEHICLE | PART),
-    v("throw away", "jeter", PERSON, THING | CLOTHING | TEXT).irregular("threw away", "thrown away"),
+    v("throw", "lancer", PERSON, THING | CLOTHING).irregular("threw", "thrown"),
     v("wash", "laver", PERSON, CLOTHING | VEHICLE | ANIMAL),
     v("clean", "nettoyer", PERSON, BUILDING | SURFACE | VEHICLE),
     v("draw", "dessiner", PERSON, VISIBLE).irregular("drew", "drawn"),
@@ -71,7 +71,7 @@ pub static TRANSITIVE: &[Verb] = &[
     v("prepare", "préparer", PERSON, FOOD | DRINK | ABSTRACT),
     v("taste", "goûter", PERSON, FOOD | DRINK),
     v("drink", "boire", PERSON, DRINK).irregular("drank", "drunk"),
-    v("understand", "comprendre", PERSON, ABSTRACT | PERSON | TEXT).irregular("understood", "").state(),
+    v("understand", "comprendre", PERSON, ABSTRACT | PERSON | TEXT).irregular("understood", ""),
     v("explain", "expliquer", PERSON, ABSTRACT),
     v("feed", "nourrir", PERSON, ANIMAL).irregular("fed", ""),
 ];

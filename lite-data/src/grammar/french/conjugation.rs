@@ -23,7 +23,10 @@ impl Conjugation {
         // mangeais, but mangions; commençais, but commencions.
         let stem = match ending.starts_with('i') {
             true if self.imperfect.ends_with("ge") => self.imperfect[..self.imperfect.len() - 1].to_string(),
-            true => self.imperfect.strip_suffix('ç').map_or(self.imperfect.clone(), |stem| format!("{stem}c")),
+            true => self
+                .imperfect
+                .strip_suffix('ç')
+                .map_or(self.imperfect.clone(), |stem| format!("{stem}c")),
             false => self.imperfect.clone(),
         };
         stem + ending
@@ -37,8 +40,17 @@ impl Conjugation {
 
 /// Verbs that take être: participles agree with the subject. Reflexives do too.
 pub fn takes_etre(infinitive: &str) -> bool {
-    const ETRE: &[&str] =
-        &["aller", "venir", "revenir", "arriver", "partir", "sortir", "rester", "tomber", "retourner"];
+    const ETRE: &[&str] = &[
+        "aller",
+        "venir",
+        "revenir",
+        "arriver",
+        "partir",
+        "sortir",
+        "rester",
+        "tomber",
+        "retourner",
+    ];
     ETRE.contains(&infinitive)
 }
 
@@ -77,7 +89,6 @@ const IRREGULAR: &[Row] = &[
     ("suivre", ["suis", "suis", "suit", "suivons", "suivez", "suivent"], "suivr", "suivi"),
     ("peindre", ["peins", "peins", "peint", "peignons", "peignez", "peignent"], "peindr", "peint"),
     ("envoyer", ["envoie", "envoies", "envoie", "envoyons", "envoyez", "envoient"], "enverr", "envoyé"),
-    ("jeter", ["jette", "jettes", "jette", "jetons", "jetez", "jettent"], "jetter", "jeté"),
     ("appeler", ["appelle", "appelles", "appelle", "appelons", "appelez", "appellent"], "appeller", "appelé"),
     // Said of the weather alone.
     ("pleuvoir", ["pleut", "pleut", "pleut", "pleuvons", "pleuvez", "pleuvent"], "pleuvr", "plu"),
@@ -85,7 +96,11 @@ const IRREGULAR: &[Row] = &[
 
 /// Prefixes on verbs of the table.
 const PREFIXED: &[(&str, &str)] = &[
-    ("revenir", "re"), ("comprendre", "com"), ("apprendre", "ap"), ("découvrir", "déc"), ("sourire", "sou"),
+    ("revenir", "re"),
+    ("comprendre", "com"),
+    ("apprendre", "ap"),
+    ("découvrir", "déc"),
+    ("sourire", "sou"),
 ];
 
 /// Conjugates an infinitive without "se".
@@ -100,7 +115,11 @@ pub fn conjugate(infinitive: &str) -> Conjugation {
         };
     }
     if let Some((_, present, future, participle)) = IRREGULAR.iter().find(|row| row.0 == infinitive) {
-        let imperfect = if infinitive == "être" { "ét" } else { present[3].trim_end_matches("ons") };
+        let imperfect = if infinitive == "être" {
+            "ét"
+        } else {
+            present[3].trim_end_matches("ons")
+        };
         return Conjugation {
             present: present.map(String::from),
             imperfect: imperfect.to_string(),

@@ -1,6 +1,6 @@
 //! English plurals, verb forms, comparison and numbers in words.
 
-use super::lexicon::{Adjective, Comparison, Verb};
+use crate::grammar::lexicon::{Adjective, Comparison, Verb};
 
 /// Plural of a noun.
 pub fn plural(singular: &str) -> String {
@@ -34,7 +34,8 @@ fn add_s(word: &str) -> String {
 }
 
 fn consonant_y(word: &str) -> Option<&str> {
-    word.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']))
+    word.strip_suffix('y')
+        .filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']))
 }
 
 /// Applies `change` to the first word of a phrase: "look at", "looks at".
@@ -87,7 +88,11 @@ pub fn past(verb: &Verb) -> String {
 
 /// seen.
 pub fn participle(verb: &Verb) -> String {
-    if verb.participle.is_empty() { past(verb) } else { verb.participle.to_string() }
+    if verb.participle.is_empty() {
+        past(verb)
+    } else {
+        verb.participle.to_string()
+    }
 }
 
 /// older, more modern.
@@ -119,7 +124,9 @@ const UNITS: [&str; 20] = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
     "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 ];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const TENS: [&str; 10] = [
+    "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+];
 
 /// A number below 100 in words.
 pub fn number(n: u32) -> String {

@@ -1,12 +1,12 @@
 //! Drawing times that suit a tense.
 
-use super::lexicon::times::*;
-use super::sample::Sampler;
-use super::tree::*;
+use super::Sampler;
+use crate::grammar::lexicon::times::*;
+use crate::grammar::tree::*;
 
 impl Sampler {
     /// A time for a tense.
-    pub fn time(&mut self, tense: Tense) -> Time {
+    pub(super) fn time(&mut self, tense: Tense) -> Time {
         match tense {
             Tense::Past | Tense::PastProgressive => self.past_time(tense == Tense::Past),
             Tense::Future | Tense::GoingTo => self.future_time(),
@@ -21,13 +21,13 @@ impl Sampler {
         }
     }
 
-    fn clock(&mut self) -> Time {
+    pub(super) fn clock(&mut self) -> Time {
         let hour = self.below(24) as u32;
         let minutes = [0, 0, 15, 30, 45, 10, 20, 40, 50, 5];
         Time::Clock(hour, minutes[self.below(minutes.len())])
     }
 
-    fn past_time(&mut self, event: bool) -> Time {
+    pub(super) fn past_time(&mut self, event: bool) -> Time {
         let day = 1 + self.below(28) as u32;
         let year = 1950 + self.below(75) as u32;
         let event = usize::from(event);
@@ -45,7 +45,7 @@ impl Sampler {
         }
     }
 
-    fn future_time(&mut self) -> Time {
+    pub(super) fn future_time(&mut self) -> Time {
         let day = 1 + self.below(28) as u32;
         match self.weighted(&[35, 10, 12, 10, 15, 6, 12]) {
             0 => Time::Fixed(self.pick(FUTURE_TIMES)),

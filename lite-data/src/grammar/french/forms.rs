@@ -1,8 +1,8 @@
 //! French nouns, adjectives and numbers in words.
 
 use super::elision::Piece;
-use super::lexicon::{Adjective, Noun};
-use super::tree::Agreement;
+use crate::grammar::lexicon::{Adjective, Noun};
+use crate::grammar::tree::Agreement;
 
 /// Plural of a noun or of a masculine adjective.
 pub fn plural(singular: &str) -> String {
@@ -27,7 +27,11 @@ pub fn plural(singular: &str) -> String {
 
 /// A noun in its number.
 pub fn noun(noun: &Noun, is_plural: bool) -> String {
-    if is_plural { plural(noun.french) } else { noun.french.to_string() }
+    if is_plural {
+        plural(noun.french)
+    } else {
+        noun.french.to_string()
+    }
 }
 
 /// An adjective in agreement.
@@ -35,8 +39,16 @@ pub fn adjective(adjective: &Adjective, agreement: Agreement) -> Piece {
     match (agreement.feminine, agreement.plural, adjective.before_vowel) {
         (false, false, Some(form)) if adjective.precedes => Piece::Variant(adjective.masculine, form),
         (feminine, is_plural, _) => {
-            let singular = if feminine { adjective.feminine } else { adjective.masculine };
-            Piece::Word(if is_plural { plural(singular) } else { singular.to_string() })
+            let singular = if feminine {
+                adjective.feminine
+            } else {
+                adjective.masculine
+            };
+            Piece::Word(if is_plural {
+                plural(singular)
+            } else {
+                singular.to_string()
+            })
         }
     }
 }
@@ -51,7 +63,11 @@ pub fn predicate_adjective(word: &Adjective, agreement: Agreement) -> Piece {
 
 /// A participle in agreement.
 pub fn participle(masculine: &str, agreement: Agreement) -> String {
-    let feminine = if agreement.feminine { format!("{masculine}e") } else { masculine.to_string() };
+    let feminine = if agreement.feminine {
+        format!("{masculine}e")
+    } else {
+        masculine.to_string()
+    };
     if agreement.plural { plural(&feminine) } else { feminine }
 }
 

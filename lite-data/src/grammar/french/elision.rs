@@ -36,7 +36,11 @@ const ASPIRATED: &[&str] = &["huit", "huitième", "hibou", "hiboux", "héros", "
 
 /// Whether `text` starts with a sound that elides.
 pub fn starts_with_vowel(text: &str) -> bool {
-    let word = text.split([' ', '-', ',', '.']).next().unwrap_or_default().to_lowercase();
+    let word = text
+        .split([' ', '-', ',', '.'])
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
     if ASPIRATED.contains(&word.as_str()) {
         return false;
     }
@@ -53,7 +57,11 @@ pub fn join(pieces: &[Piece]) -> String {
             // de + des = de.
             words.pop();
         }
-        let word = match words.last().map(String::as_str).and_then(|next| contraction(piece, follower, next)) {
+        let word = match words
+            .last()
+            .map(String::as_str)
+            .and_then(|next| contraction(piece, follower, next))
+        {
             Some(contracted) => {
                 words.pop();
                 contracted.to_string()
@@ -68,7 +76,9 @@ pub fn join(pieces: &[Piece]) -> String {
     }
     let mut text = String::new();
     for word in words.iter().rev() {
-        let (word, attached) = word.strip_prefix(ATTACHED).map_or((word.as_str(), false), |word| (word, true));
+        let (word, attached) = word
+            .strip_prefix(ATTACHED)
+            .map_or((word.as_str(), false), |word| (word, true));
         if !attached && !text.is_empty() && !text.ends_with('\'') {
             text.push(' ');
         }

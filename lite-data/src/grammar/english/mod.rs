@@ -1,6 +1,7 @@
 //! The English side of a tree.
 
-use super::english_forms as forms;
+pub mod forms;
+
 use super::lexicon::times::{MONTHS, UNITS, WEEKDAYS};
 use super::lexicon::verbs::{BE, COST};
 use super::lexicon::{Kind, PERSON, Verb};
@@ -16,22 +17,36 @@ pub fn sentence(tree: &Sentence) -> String {
         }
         Sentence::Fronted(join, first, second) => (format!("{} {}, {}", join.0, clause(first), clause(second)), "."),
         Sentence::Question(question, asked) => (ask(question, asked), "?"),
-        Sentence::Who(predicate) => {
-            (format!("who {}", verb_phrase(predicate, Pronoun::HE.agreement, None).words(None)), "?")
-        }
+        Sentence::Who(predicate) => (
+            format!(
+                "who {}",
+                verb_phrase(predicate, Pronoun::HE.agreement, None).words(None)
+            ),
+            "?",
+        ),
         Sentence::HowMuch(what) => {
             let does = if what.agreement().plural { "do" } else { "does" };
             (format!("how much {does} {} cost", subject(what)), "?")
         }
         Sentence::There(tense, what, where_) => {
             let group = verb_group(&BE, *tense, Polarity::Yes, None, what.agreement(), false);
-            (format!("there {} {} {}", group.words(None), object(what), place(where_)), ".")
+            (
+                format!("there {} {} {}", group.words(None), object(what), place(where_)),
+                ".",
+            )
         }
         Sentence::Imperative(polarity, core, please) => {
             let start = if *polarity == Polarity::Yes { "" } else { "do not " };
             let please_word = if *please { "please " } else { "" };
-            let order = verb_phrase(&Predicate::new(Tense::Infinitive, core.clone()), Pronoun::YOU.agreement, None);
-            (format!("{please_word}{start}{}", order.words(None)), if *please { "." } else { "!" })
+            let order = verb_phrase(
+                &Predicate::new(Tense::Infinitive, core.clone()),
+                Pronoun::YOU.agreement,
+                None,
+            );
+            (
+                format!("{please_word}{start}{}", order.words(None)),
+                if *please { "." } else { "!" },
+            )
         }
     };
     capitalise(&words) + mark
@@ -40,7 +55,9 @@ pub fn sentence(tree: &Sentence) -> String {
 /// First letter in upper case.
 pub fn capitalise(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A verb with what stands around it; the auxiliary apart, because questions move it.
@@ -53,7 +70,10 @@ impl VerbPhrase {
     /// In order, with the subject of a question after the auxiliary.
     fn words(&self, inverted: Option<&str>) -> String {
         let words = self.auxiliary.iter().map(String::as_str).chain(inverted);
-        words.chain(self.rest.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+        words
+            .chain(self.rest.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -72,12 +92,28 @@ fn clause(tree: &Clause) -> String {
     let front = tree.front.map(|front| format!("{}, ", time(front))).unwrap_or_default();
     let agreement = tree.subject.agreement();
     let first = verb_phrase(&tree.predicate, agreement, None).words(None);
-    let second = tree.second.as_ref().map(|more| format!(" and {}", verb_phrase(more, agreement, None).words(None)));
-    format!("{front}{} {first}{}", subject(&tree.subject), second.unwrap_or_default())
+    let second = tree
+        .second
+        .as_ref()
+        .map(|more| format!(" and {}", verb_phrase(more, agreement, None).words(None)));
+    format!(
+        "{front}{} {first}{}",
+        subject(&tree.subject),
+        second.unwrap_or_default()
+    )
 }
 
 fn verb_phrase(tree: &Predicate, agreement: Agreement, question: Option<()>) -> VerbPhrase {
-    let group = |verb: &Verb| verb_group(verb, tree.tense, tree.polarity, tree.adverb, agreement, question.is_some());
+    let group = |verb: &Verb| {
+        verb_group(
+            verb,
+            tree.tense,
+            tree.polarity,
+            tree.adverb,
+            agreement,
+            question.is_some(),
+        )
+    };
     let mut phrase = match &tree.core {
         Core::Verb { verb, .. } | Core::Control(verb, _) | Core::That(verb, _) => group(verb),
         Core::Be(_) | Core::Passive(..) => group(&BE),
@@ -90,7 +126,11 @@ fn verb_phrase(tree: &Predicate, agreement: Agreement, question: Option<()>) -> 
 
 fn complements(core: &Core, agreement: Agreement) -> Vec<String> {
     match core {
-        Core::Verb { object: what, recipient, .. } => {
+        Core::Verb {
+            object: what,
+            recipient,
+            ..
+        } => {
             let to = recipient.iter().map(|whom| format!("to {}", object(whom)));
             what.iter().map(object).chain(to).collect()
         }
@@ -144,7 +184,10 @@ fn verb_group(
         _ => ("are", "were"),
     };
     let do_word = if third { "does" } else { "do" };
-    let copula = base.strip_prefix("be").filter(|tail| tail.is_empty() || tail.starts_with(' ')).map(str::trim_start);
+    let copula = base
+        .strip_prefix("be")
+        .filter(|tail| tail.is_empty() || tail.starts_with(' '))
+        .map(str::trim_start);
     let modal = matches!(base, "can" | "must");
     let present = matches!(tense, Tense::Present | Tense::PresentForFuture);
     let (auxiliary, main): (Option<&str>, String) = match tense {
@@ -158,7 +201,14 @@ fn verb_group(
             Some(tail) => (Some(if present { be.0 } else { be.1 }), tail.to_string()),
             None if modal => (Some(if present { base } else { verb.past }), String::new()),
             None if negated || question => (Some(if present { do_word } else { "did" }), base.to_string()),
-            None if present => (None, if third { forms::third_person(base) } else { base.to_string() }),
+            None if present => (
+                None,
+                if third {
+                    forms::third_person(base)
+                } else {
+                    base.to_string()
+                },
+            ),
             None => (None, forms::past(verb)),
         },
     };
@@ -182,27 +232,31 @@ fn verb_group(
 
 /// In the place of a subject.
 fn subject(tree: &Nominal) -> String {
-    nominal(tree, |pronoun| match (pronoun.agreement.row(), pronoun.thing, pronoun.agreement.feminine) {
-        (0, ..) => "I",
-        (3, ..) => "we",
-        (1 | 4, ..) => "you",
-        (5, ..) => "they",
-        (_, true, _) => "it",
-        (_, _, true) => "she",
-        _ => "he",
+    nominal(tree, |pronoun| {
+        match (pronoun.agreement.row(), pronoun.thing, pronoun.agreement.feminine) {
+            (0, ..) => "I",
+            (3, ..) => "we",
+            (1 | 4, ..) => "you",
+            (5, ..) => "they",
+            (_, true, _) => "it",
+            (_, _, true) => "she",
+            _ => "he",
+        }
     })
 }
 
 /// In the place of an object.
 fn object(tree: &Nominal) -> String {
-    nominal(tree, |pronoun| match (pronoun.agreement.row(), pronoun.thing, pronoun.agreement.feminine) {
-        (0, ..) => "me",
-        (3, ..) => "us",
-        (1 | 4, ..) => "you",
-        (5, ..) => "them",
-        (_, true, _) => "it",
-        (_, _, true) => "her",
-        _ => "him",
+    nominal(tree, |pronoun| {
+        match (pronoun.agreement.row(), pronoun.thing, pronoun.agreement.feminine) {
+            (0, ..) => "me",
+            (3, ..) => "us",
+            (1 | 4, ..) => "you",
+            (5, ..) => "them",
+            (_, true, _) => "it",
+            (_, _, true) => "her",
+            _ => "him",
+        }
     })
 }
 
@@ -217,12 +271,23 @@ fn nominal(tree: &Nominal, pronoun: fn(&Pronoun) -> &'static str) -> String {
 
 fn noun_phrase(tree: &NounPhrase) -> String {
     let superlative = tree.superlative.map(forms::superlative);
-    let adjectives = [tree.before, tree.after].into_iter().flatten().map(|adjective| adjective.english.to_string());
-    let noun = if tree.plural { forms::plural(tree.noun.english) } else { tree.noun.english.to_string() };
+    let adjectives = [tree.before, tree.after]
+        .into_iter()
+        .flatten()
+        .map(|adjective| adjective.english.to_string());
+    let noun = if tree.plural {
+        forms::plural(tree.noun.english)
+    } else {
+        tree.noun.english.to_string()
+    };
     let words: Vec<String> = superlative.into_iter().chain(adjectives).chain([noun]).collect();
     let words = words.join(" ");
     let opening = determiner(&tree.determiner, tree.plural, &words);
-    let start = if opening.is_empty() { words } else { format!("{opening} {words}") };
+    let start = if opening.is_empty() {
+        words
+    } else {
+        format!("{opening} {words}")
+    };
     match &tree.modifier {
         None => start,
         Some(Modifier::Of(whole)) => format!("{start} of {}", object(whole)),
@@ -316,7 +381,11 @@ fn time(tree: Time) -> String {
         Time::Clock(hour, minute) => {
             let half = if hour < 12 { "am" } else { "pm" };
             let hour = (hour + 11) % 12 + 1;
-            if minute == 0 { format!("at {hour} {half}") } else { format!("at {hour}:{minute:02} {half}") }
+            if minute == 0 {
+                format!("at {hour} {half}")
+            } else {
+                format!("at {hour}:{minute:02} {half}")
+            }
         }
         Time::Date(day, month, year) => format!("on {} {day}, {year}", MONTHS[month].0),
         Time::Day(day, month) => format!("on {} {day}", MONTHS[month].0),
@@ -334,6 +403,14 @@ fn time(tree: Time) -> String {
 
 fn price(cents: u32) -> String {
     let (euros, cents) = (cents / 100, cents % 100);
-    let euros = if euros < 1000 { euros.to_string() } else { format!("{},{:03}", euros / 1000, euros % 1000) };
-    if cents == 0 { format!("{euros} euros") } else { format!("{euros}.{cents:02} euros") }
+    let euros = if euros < 1000 {
+        euros.to_string()
+    } else {
+        format!("{},{:03}", euros / 1000, euros % 1000)
+    };
+    if cents == 0 {
+        format!("{euros} euros")
+    } else {
+        format!("{euros}.{cents:02} euros")
+    }
 }
