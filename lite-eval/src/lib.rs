@@ -11,9 +11,13 @@
 
 pub mod decode;
 pub mod device;
+pub mod evaluate;
 pub mod metrics;
+pub mod plot;
+pub mod run;
 pub mod search;
 mod suggest;
+pub mod tables;
 mod translate;
 
 pub use search::Hypothesis;

@@ -1,0 +1,143 @@
+//! The test set through a model: hypotheses and their scores.
+
+use std::io::Write;
+
+use burn::tensor::Device;
+use experiments::{RunError, RunFolder, Score, write_atomically};
+use lite_data::{DataError, PairStore, Prepared, Progress};
+use lite_model::{ModelConfig, Seq2Seq};
+use serde::Serialize;
+
+use crate::decode::DecodeConfig;
+use crate::metrics::{MetricError, score};
+use crate::search::Hypothesis;
+use crate::translate::{fit, translate};
+
+/// What came out of a split.
+#[derive(Serialize, Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// Which split.
+    pub split: Split,
+    /// How it was decoded and scored.
+    pub decode: DecodeConfig,
+    /// The scores, the main one first.
+    pub scores: Vec<Score>,
+    /// The best translation of each line.
+    #[serde(skip)]
+    pub hypotheses: Vec<String>,
+}
+
+/// A split that is scored.
+#[derive(Serialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// Watched during training.
+    Valid,
+    /// Reported.
+    Test,
+}
+
+impl Split {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Test => "test",
+        }
+    }
+
+    /// Its pairs.
+    pub fn store(self, prepared: &Prepared) -> &PairStore {
+        match self {
+            Self::Valid => &prepared.valid,
+            Self::Test => &prepared.test,
+        }
+    }
+}
+
+/// Why a split has no scores.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// The prepared corpus.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The scores.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+}
+
+/// Translates a split of a prepared corpus and scores it by `decode.metrics`.
+pub fn evaluate(
+    model: &Seq2Seq,
+    model_config: &ModelConfig,
+    prepared: &Prepared,
+    split: Split,
+    decode: &DecodeConfig,
+    device: &Device,
+    progress: &dyn Progress,
+) -> Result<Evaluation, EvaluateError> {
+    let n = split.store(prepared).len();
+    let hypotheses = decode_split(model, model_config, prepared, split, n, decode, device, progress);
+    let references = prepared.references(split.name())?;
+    let settings = decode.metric_settings();
+    let scores: Result<Vec<Score>, MetricError> =
+        decode.metrics.iter().map(|&metric| score(metric, &hypotheses, &references, &settings)).collect();
+    Ok(Evaluation { split, decode: decode.clone(), scores: scores?, hypotheses })
+}
+
+/// The best translations of the first `n` lines of a split, as text.
+#[expect(clippy::too_many_arguments, reason = "a model comes with its config and device; the rest says what to do")]
+pub fn decode_split(
+    model: &Seq2Seq,
+    model_config: &ModelConfig,
+    prepared: &Prepared,
+    split: Split,
+    n: usize,
+    decode: &DecodeConfig,
+    device: &Device,
+    progress: &dyn Progress,
+) -> Vec<String> {
+    let store = split.store(prepared);
+    let n = n.min(store.len());
+    let sources: Vec<Vec<u32>> = (0..n)
+        .map(|i| {
+            let mut source = store.pair(i).0.to_vec();
+            if let Some(length) = fit(&mut source, model_config.max_source_positions) {
+                progress.message(&cut_message(split.name(), i + 1, length, model_config.max_source_positions));
+            }
+            source
+        })
+        .collect();
+    let config = DecodeConfig { n_best: 1, ..decode.clone() };
+    progress.begin(&format!("translating {}", split.name()), Some(n as u64));
+    let mut n_done = 0;
+    let found = translate(model, model_config, &sources, &config, device, &mut |n| {
+        n_done += n as u64;
+        progress.advance(n_done);
+    });
+    progress.end();
+    let text = |best: &Hypothesis| prepared.tokeniser.decode(&prepared.target_vocabulary.decode(&best.tokens));
+    found.iter().map(|hypotheses| hypotheses.first().map(text).unwrap_or_default()).collect()
+}
+
+/// What is said of a line that the model has no room for.
+pub fn cut_message(place: &str, line: usize, length: usize, max_source_positions: usize) -> String {
+    format!("{place} line {line}: {length} tokens, but the model has {max_source_positions} positions: cut")
+}
+
+impl Evaluation {
+    /// Writes `hypotheses.txt` and `scores.json` of a run folder.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), RunError> {
+        let hypotheses = folder.hypotheses();
+        write_atomically(&hypotheses, |file| {
+            self.hypotheses.iter().try_for_each(|line| writeln!(file, "{}", line.replace('\n', " ")))
+        })
+        .map_err(|source| RunError::Io { path: hypotheses.clone(), source })?;
+        let scores = folder.scores();
+        write_atomically(&scores, |file| {
+            serde_json::to_writer_pretty(&mut *file, self)?;
+            writeln!(file)
+        })
+        .map_err(|source| RunError::Io { path: scores.clone(), source })
+    }
+}

@@ -1,0 +1,153 @@
+//! A run folder, opened: the model with everything between text and its tokens.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use experiments::{DefinitionError, RunDefinition, RunError, RunFolder, hash_bytes, write_atomically};
+use lite_data::{DataConfig, DataError, EOS, LineRules, Tokeniser, Vocabulary};
+use lite_model::error::{ConfigError, WeightsError};
+use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
+
+use crate::decode::{DecodeConfig, DecodeConfigError};
+
+/// Between text and ids, as a run was trained.
+#[derive(Debug)]
+pub struct Text {
+    /// Cuts lines into pieces.
+    pub tokeniser: Tokeniser,
+    /// Numbers the pieces of sources.
+    pub source: Vocabulary,
+    /// Numbers the pieces of targets.
+    pub target: Vocabulary,
+    /// What is done to a line before the tokeniser.
+    pub rules: LineRules,
+}
+
+/// A run that can translate.
+#[derive(Debug)]
+pub struct Run {
+    /// Where it stands.
+    pub folder: RunFolder,
+    /// What was trained.
+    pub definition: RunDefinition,
+    /// Its `[data]` section.
+    pub data: DataConfig,
+    /// Its `[decode]` section.
+    pub decode: DecodeConfig,
+    /// Its architecture.
+    pub model_config: ModelConfig,
+    /// Its tokeniser and vocabularies.
+    pub text: Text,
+    /// Its weights on the device.
+    pub model: Seq2Seq,
+}
+
+/// Why a run folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or its definition.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A section of the definition.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The `[decode]` section.
+    #[error(transparent)]
+    Decode(#[from] DecodeConfigError),
+    /// The tokeniser or a vocabulary.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The architecture.
+    #[error("[arch]: {0}")]
+    Model(#[from] ConfigError),
+    /// The weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The weights are not those that were written.
+    #[error("weights `{}` were altered: found sha256 {found}, expected {expected}", path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// The hash of what is there.
+        found: String,
+        /// The hash that was written beside it.
+        expected: String,
+    },
+}
+
+impl Run {
+    /// Opens a run folder and loads its weights.
+    pub fn open(path: &Path, device: &Device) -> Result<Self, OpenError> {
+        let folder = RunFolder::open(path)?;
+        let definition = RunDefinition::read(&folder.definition())?;
+        let data: DataConfig = definition.section("data")?;
+        let decode: DecodeConfig = definition.section("decode")?;
+        decode.validate()?;
+        let model_config: ModelConfig = definition.section("arch")?;
+        let text = Text {
+            tokeniser: Tokeniser::load(&folder.tokeniser())?,
+            source: Vocabulary::load(&folder.source_vocabulary())?,
+            target: Vocabulary::load(&folder.target_vocabulary())?,
+            rules: LineRules::new(&data),
+        };
+        let sizes = VocabularySizes { source: text.source.len(), target: text.target.len() };
+        check_weights(&folder.model())?;
+        let model = weights::load(model_config.init(sizes, device)?, &folder.model())?;
+        Ok(Self { folder, definition, data, decode, model_config, text, model })
+    }
+}
+
+impl Text {
+    /// The ids of a source line, `</s>` at the end.
+    pub fn encode(&self, line: &str) -> Vec<u32> {
+        self.source.encode(&self.tokeniser.encode(&self.rules.apply(line.to_owned())))
+    }
+
+    /// The ids of a source line that is cut into pieces already.
+    pub fn encode_tokens(&self, line: &str) -> Vec<u32> {
+        self.source.encode(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// The text of target ids.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        self.tokeniser.decode(&self.target.decode(tokens))
+    }
+
+    /// The pieces of target ids, `</s>` included.
+    pub fn pieces(&self, tokens: &[u32]) -> Vec<&str> {
+        tokens.iter().map(|&id| if id == EOS { "</s>" } else { self.target.piece(id) }).collect()
+    }
+}
+
+/// Where the hash of a file of weights stands: `model.safetensors.sha256`, in the format of `sha256sum`.
+fn hash_path(weights: &Path) -> PathBuf {
+    weights.with_added_extension("sha256")
+}
+
+/// Writes the hash of a file of weights beside it, so that a later reader can tell whether it was altered.
+pub fn seal_weights(path: &Path) -> Result<(), RunError> {
+    let in_file = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| RunError::Io { path, source }
+    };
+    let hash = hash_bytes(&fs::read(path).map_err(in_file(path))?);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let hash_path = hash_path(path);
+    write_atomically(&hash_path, |file| {
+        use std::io::Write;
+        writeln!(file, "{hash}  {name}")
+    })
+    .map_err(in_file(&hash_path))
+}
+
+/// Holds a file of weights to the hash beside it, if there is one.
+fn check_weights(path: &Path) -> Result<(), OpenError> {
+    let Ok(text) = fs::read_to_string(hash_path(path)) else {
+        return Ok(());
+    };
+    let expected = text.split_whitespace().next().unwrap_or_default().to_owned();
+    let bytes = fs::read(path).map_err(|source| RunError::Io { path: path.into(), source })?;
+    let found = hash_bytes(&bytes);
+    if found == expected { Ok(()) } else { Err(OpenError::Altered { path: path.into(), found, expected }) }
+}

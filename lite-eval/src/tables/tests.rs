@@ -1,0 +1,91 @@
+//! What a reader of the results sees, from records made by hand.
+
+use experiments::{CurvePoint, Hypotheses, Machine, ParameterCounts, Score};
+use serde_json::json;
+
+use super::*;
+
+pub(crate) fn record(arch: &str, date: &str, bleu: f64, status: Status) -> (PathBuf, Record) {
+    let paper = if arch == BASELINE {
+        json!({"parameters": 2.6e6, "bleu": 61.8, "source": "Wu et al. 2021"})
+    } else {
+        json!({})
+    };
+    let point = |update: u64, bleu: f64| CurvePoint {
+        update,
+        tokens: update * 4000,
+        seconds: update as f64,
+        train_loss: 5.0,
+        valid_loss: 4.0,
+        valid_perplexity: 600.0 / update as f64,
+        valid_bleu: Some(bleu),
+    };
+    let score = |name: &str, value| Score {
+        name: name.into(),
+        value,
+        signature: format!("nrefs:1|case:mixed|name:{name}"),
+        confidence: None,
+    };
+    let record = Record {
+        experiment: "multi30k-enfr".into(),
+        arch: arch.into(),
+        date: date.into(),
+        commit: "0123456789".into(),
+        version: "0.1.0".into(),
+        status,
+        definition: json!({"title": "Multi30k, English to French", "paper": paper}),
+        definition_hash: String::new(),
+        overrides: Vec::new(),
+        seed: 1,
+        device: "flex".into(),
+        machine: Machine { cpu: "EPYC".into(), n_cores: 2, memory_bytes: 24 << 30, os: "Debian x86_64".into() },
+        updates: 8000,
+        target_tokens: 32_000_000,
+        train_seconds: 3300.0,
+        parameters: ParameterCounts { total: 2_632_032, embedding: 1_520_000, counted_as_paper: 1_112_032 },
+        mult_adds: if arch == BASELINE { 42_200_000 } else { 35_200_000 },
+        data_hash: "ab".into(),
+        curve: vec![point(250, bleu / 3.0), point(500, bleu / 2.0), point(750, bleu)],
+        scores: vec![score("BLEU", bleu), score("chrF2", bleu + 10.0)],
+        hypotheses: Hypotheses::default(),
+    };
+    (PathBuf::new(), record)
+}
+
+fn records() -> Vec<(PathBuf, Record)> {
+    vec![
+        record("lite", "2026-01-01T00:00:00Z", 50.0, Status::Finished),
+        record("lite", "2026-01-03T00:00:00Z", 60.25, Status::Finished),
+        record("lite", "2026-01-04T00:00:00Z", 10.0, Status::TimeBudget),
+        record("transformer", "2026-01-02T00:00:00Z", 59.5, Status::TimeBudget),
+    ]
+}
+
+#[test]
+fn the_document_shows_the_newest_that_finished_beside_the_baseline_and_the_paper() {
+    insta::assert_snapshot!(document(&records()));
+}
+
+#[test]
+fn a_readme_is_filled_between_its_markers_and_then_stays() {
+    let readme = "# A\n<!-- table:multi30k-enfr -->\nold\n<!-- end -->\nb\n<!-- table:other -->\n<!-- end -->\n";
+    let filled = fill(readme, &records()).unwrap();
+    assert!(filled.starts_with("# A\n<!-- table:multi30k-enfr -->\n| model |") && !filled.contains("old"));
+    assert!(filled.ends_with("<!-- end -->\nb\n<!-- table:other -->\nNo record yet.\n<!-- end -->\n"));
+    assert_eq!(fill(&filled, &records()).unwrap(), filled);
+}
+
+#[test]
+fn broken_markers_are_named() {
+    assert_eq!(fill("\n<!-- table:x -->\n", &[]), Err(MarkerError::NoEnd { line: 2 }));
+    let found = "<!-- table:x".to_string();
+    assert_eq!(fill("<!-- table:x\n", &[]), Err(MarkerError::Broken { line: 1, found }));
+}
+
+#[test]
+fn counts_have_three_digits() {
+    for (value, text) in [(12.0, "12"), (2.608e6, "2.61M"), (90.13e6, "90.1M"), (527.4e6, "527M"), (1.338e9, "1.34G")] {
+        assert_eq!(count(value), text);
+    }
+    assert_eq!((thousands(8000).as_str(), thousands(120).as_str()), ("8,000", "120"));
+}
