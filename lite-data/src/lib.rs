@@ -11,19 +11,7 @@ mod batches;
 mod config;
 mod corpus;
 mod error;
-#[expect(missing_docs, reason = "stands in until the grammar is there")]
-pub mod grammar {
-    #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
-    pub struct GrammarConfig {}
-    pub struct Splits {
-        pub train: Vec<(String, String)>,
-        pub valid: Vec<(String, String)>,
-        pub test: Vec<(String, String)>,
-    }
-    pub fn generate(_: &GrammarConfig) -> Splits {
-        Splits { train: vec![], valid: vec![], test: vec![] }
-    }
-}
+pub mod grammar;
 mod manifest;
 mod prepare;
 pub mod progress;

@@ -257,7 +257,7 @@ fn write_manifest(
         config: serde_json::to_value(config).unwrap_or_default(),
         inputs: match inputs {
             Inputs::Files(files) => files.iter().flatten().map(of_found).collect(),
-            Inputs::Grammar => Vec::new(),
+            Inputs::Grammar(_) => Vec::new(),
         },
         splits,
         source_vocabulary: vocabularies.source.len(),

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{Archive, Corpus, DataConfig, Files};
 use crate::corpus::{LineRules, read_lines};
 use crate::error::DataError;
+use crate::grammar::{self, Splits};
 use crate::manifest::{self, Manifest};
 use crate::progress::Progress;
 use crate::sources::{Found, Retry, SourceOptions, fetch, hexadecimal};
@@ -153,14 +154,17 @@ impl Prepared {
 pub(crate) enum Inputs {
     /// Source and target of each split.
     Files(Vec<[Found; 2]>),
-    /// The built-in grammar.
-    Grammar,
+    /// What the built-in grammar says.
+    Grammar(Box<Splits>),
 }
 
 fn find_inputs(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progress) -> Result<Inputs, DataError> {
     if config.files.is_empty() {
         match config.corpus {
-            Corpus::Grammar => return Ok(Inputs::Grammar),
+            Corpus::Grammar => {
+                progress.message("generating sentences");
+                return Ok(Inputs::Grammar(Box::new(grammar::generate(&config.grammar))));
+            }
             Corpus::Archives => return Err(archives_error(&config.archives)),
             Corpus::Files => {}
         }
@@ -204,7 +208,12 @@ fn key(config: &DataConfig, inputs: &Inputs) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("lite-data {}\n", manifest::VERSION));
     match inputs {
-        Inputs::Grammar => hash.update("grammar\n"),
+        // The sentences themselves, so that a grammar that has learnt something is prepared anew.
+        Inputs::Grammar(splits) => {
+            for (source, target) in [&splits.train, &splits.valid, &splits.test].into_iter().flatten() {
+                hash.update(format!("{source}\n{target}\n"));
+            }
+        }
         Inputs::Files(files) => {
             config.corpus = Corpus::Files;
             config.grammar = Default::default();

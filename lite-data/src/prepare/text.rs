@@ -11,7 +11,6 @@ use super::{Inputs, SPLITS};
 use crate::config::{BrokenLines, DataConfig};
 use crate::corpus::{Broken, LineRules, read_pairs};
 use crate::error::DataError;
-use crate::grammar;
 use crate::manifest::SplitReport;
 use crate::progress::Progress;
 use crate::tokeniser::WordCounts;
@@ -34,14 +33,6 @@ pub fn write_text(
     let mut hashes: [Vec<u64>; 3] = Default::default();
     let mut reports: Vec<SplitReport> =
         SPLITS.iter().map(|name| SplitReport { name: (*name).into(), ..SplitReport::default() }).collect();
-    let generated = match inputs {
-        Inputs::Grammar => {
-            progress.message("generating the corpus");
-            Some(grammar::generate(&config.grammar))
-        }
-        Inputs::Files(_) => None,
-    };
-
     // Train last, so that it can be compared with the others without being kept.
     for split in [2, 1, 0] {
         let name = SPLITS[split];
@@ -92,19 +83,18 @@ pub fn write_text(
             writers[0].line(&source)?;
             writers[1].line(&target)
         };
-        match (inputs, &generated) {
-            (Inputs::Files(files), _) => {
+        match inputs {
+            Inputs::Files(files) => {
                 let [source, target] = &files[split];
                 read_pairs(&source.path, &target.path, LineRules::new(config), &mut each)?;
             }
-            (Inputs::Grammar, Some(splits)) => {
+            Inputs::Grammar(splits) => {
                 let rules = LineRules::new(config);
                 let pairs = [&splits.train, &splits.valid, &splits.test][split];
                 for (index, (source, target)) in pairs.iter().enumerate() {
                     each(index + 1, Ok((rules.apply(source.clone()), rules.apply(target.clone()))))?;
                 }
             }
-            (Inputs::Grammar, None) => {}
         }
         progress.end();
         writers.into_iter().try_for_each(TextWriter::finish)?;

@@ -1,0 +1,280 @@
+//! Preparation as a whole: on local files, on the grammar, again, and after damage.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use lite_data::{
+    BrokenLines, Corpus, DataConfig, DataError, File, PrepareOptions, Prepared, Progress, Sides, TokeniserKind, prepare,
+};
+
+/// Keeps the messages.
+#[derive(Default)]
+struct Messages(Mutex<Vec<String>>);
+
+impl Progress for Messages {
+    fn message(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+    fn begin(&self, _what: &str, _total: Option<u64>) {}
+    fn advance(&self, _done: u64) {}
+    fn end(&self) {}
+}
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    config: DataConfig,
+}
+
+const TRAIN: [(&str, &str); 6] = [
+    ("the dog sees the house", "le chien voit la maison"),
+    ("the house is old", "la maison est vieille"),
+    ("the dog is old", "le chien est vieux"),
+    ("a dog sees a dog", "un chien voit un chien"),
+    ("the old house sees the old dog", "la vieille maison voit le vieux chien"),
+    ("a house is a house", "une maison est une maison"),
+];
+const VALID: [(&str, &str); 2] = [("a dog is old", "un chien est vieux"), ("the house sees a dog", "la maison voit un chien")];
+const TEST: [(&str, &str); 2] = [("the dog sees a house", "le chien voit une maison"), ("a house is old", "une maison est vieille")];
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = DataConfig::new("en", "fr");
+        config.tokeniser.vocabulary_size = 60;
+        let fixture = Fixture { config, folder };
+        fixture.write("train", &TRAIN).write("valid", &VALID).write("test", &TEST).with_files("")
+    }
+
+    fn write(self, split: &str, pairs: &[(&str, &str)]) -> Self {
+        let side = |act: fn(&(&str, &str)) -> String| pairs.iter().map(|pair| act(pair) + "\n").collect::<String>();
+        fs::write(self.path(split, "en"), side(|(source, _)| (*source).to_owned())).unwrap();
+        fs::write(self.path(split, "fr"), side(|(_, target)| (*target).to_owned())).unwrap();
+        self
+    }
+
+    fn path(&self, split: &str, language: &str) -> PathBuf {
+        self.folder.path().join(format!("{split}.{language}"))
+    }
+
+    fn with_files(mut self, below: &str) -> Self {
+        let folder = self.folder.path().join(below);
+        let sides = |split: &str| Sides {
+            source: Some(File::Local(folder.join(format!("{split}.en")))),
+            target: Some(File::Local(folder.join(format!("{split}.fr")))),
+        };
+        self.config.files.train = sides("train");
+        self.config.files.valid = sides("valid");
+        self.config.files.test = sides("test");
+        self
+    }
+
+    fn prepare(&self) -> (Result<Prepared, DataError>, Vec<String>) {
+        let options = PrepareOptions { data_root: self.folder.path().join("data"), mirror: None, offline: true };
+        let messages = Messages::default();
+        let prepared = prepare(&self.config, &options, &messages);
+        (prepared, messages.0.into_inner().unwrap())
+    }
+
+    fn prepared(&self) -> Prepared {
+        self.prepare().0.unwrap()
+    }
+}
+
+fn text(prepared: &Prepared, split: &str) -> Vec<(String, String)> {
+    let store = match split {
+        "train" => &prepared.train,
+        "valid" => &prepared.valid,
+        _ => &prepared.test,
+    };
+    let decode = |ids: &[u32], vocabulary: &lite_data::Vocabulary| prepared.tokeniser.decode(&vocabulary.decode(ids));
+    (0..store.len())
+        .map(|index| {
+            let (source, target) = store.pair(index);
+            (decode(source, &prepared.source_vocabulary), decode(target, &prepared.target_vocabulary))
+        })
+        .collect()
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(source, target)| ((*source).into(), (*target).into())).collect()
+}
+
+#[test]
+fn every_line_comes_back_from_the_store() {
+    for kind in [TokeniserKind::Sentencepiece, TokeniserKind::Words, TokeniserKind::None] {
+        for joined in [true, false] {
+            let mut fixture = Fixture::new();
+            fixture.config.tokeniser.kind = kind;
+            fixture.config.vocabulary.joined = joined;
+            let prepared = fixture.prepared();
+            for (split, pairs) in [("train", &TRAIN[..]), ("valid", &VALID), ("test", &TEST)] {
+                assert_eq!(text(&prepared, split), owned(pairs), "{kind:?} {joined} {split}");
+                let (sources, references): (Vec<_>, Vec<_>) = owned(pairs).into_iter().unzip();
+                assert_eq!(prepared.sources(split).unwrap(), sources);
+                assert_eq!(prepared.references(split).unwrap(), references);
+            }
+            assert_eq!(prepared.source_vocabulary == prepared.target_vocabulary, joined);
+            assert!(prepared.source_vocabulary.len().is_multiple_of(8));
+        }
+    }
+}
+
+/// If this fails because preparation was changed on purpose, raise `VERSION` in src/manifest.rs, so that folders that
+/// were prepared before are not taken for new ones.
+#[test]
+fn the_same_input_gives_the_same_hash_on_every_machine() {
+    let hash = Fixture::new().prepared().hash;
+    assert_eq!(hash, Fixture::new().prepared().hash);
+    insta::assert_snapshot!(hash);
+}
+
+#[test]
+fn preparing_again_does_nothing_unless_an_input_changed() {
+    let fixture = Fixture::new();
+    let first = fixture.prepared();
+    let modified = |prepared: &Prepared| fs::metadata(prepared.root.join("manifest.json")).unwrap().modified().unwrap();
+    let when = modified(&first);
+    let (again, messages) = fixture.prepare();
+    let again = again.unwrap();
+    assert_eq!((&again.root, &again.hash, modified(&again)), (&first.root, &first.hash, when));
+    assert_eq!(messages, [""; 0]);
+
+    // The same files elsewhere are the same input.
+    fs::create_dir(fixture.folder.path().join("moved")).unwrap();
+    for split in ["train", "valid", "test"] {
+        for language in ["en", "fr"] {
+            let name = format!("{split}.{language}");
+            fs::copy(fixture.path(split, language), fixture.folder.path().join("moved").join(name)).unwrap();
+        }
+    }
+    let moved = fixture.with_files("moved");
+    assert_eq!(moved.prepared().root, first.root);
+
+    // Another test set is another input, and so is another setting.
+    let mut changed = moved.write("test", &TEST[..1]).with_files("");
+    let other = changed.prepared();
+    assert_ne!((&other.root, &other.hash), (&first.root, &first.hash));
+    changed.config.lowercase = true;
+    assert_ne!(changed.prepared().root, other.root);
+}
+
+#[test]
+fn damaged_files_are_named_and_made_again() {
+    let fixture = Fixture::new();
+    let first = fixture.prepared();
+    for name in ["train.pairs", "tokeniser.model", "vocabulary.source.txt", "test.source.txt", "manifest.json"] {
+        let path = first.root.join(name);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
+        let error = Prepared::open(&first.root).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+        let (prepared, messages) = fixture.prepare();
+        assert_eq!(prepared.unwrap().hash, first.hash);
+        assert!(messages[0].contains(name) && messages[0].ends_with("preparing again"), "{messages:?}");
+        assert_eq!(fs::read(&path).unwrap().len(), bytes.len());
+    }
+    // Without a manifest, a folder is not a prepared one.
+    fs::remove_file(first.root.join("manifest.json")).unwrap();
+    fs::remove_file(first.root.join("test.pairs")).unwrap();
+    assert_eq!(fixture.prepared().hash, first.hash);
+    let names: Vec<String> = fs::read_dir(first.root.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names.len(), 2, "only the folder and the lock: {names:?}");
+}
+
+#[test]
+fn lines_are_left_out_or_cut_by_stated_rules() {
+    let long = "dog ".repeat(20);
+    let long = long.trim();
+    let train: Vec<_> =
+        TRAIN.iter().copied().chain([("", "x"), (long, "chien"), ("dog", long), ("a", "b c d e"), TEST[1]]).collect();
+    let mut fixture = Fixture::new().write("train", &train).write("test", &[TEST[0], TEST[1], ("", "vide"), (long, "chien")]);
+    fixture.config.tokeniser.kind = TokeniserKind::Words;
+    fixture.config.max_source_tokens = 8;
+    fixture.config.max_target_tokens = 8;
+    fixture.config.max_ratio = Some(3.0);
+    let (prepared, messages) = fixture.prepare();
+    let prepared = prepared.unwrap();
+    let report = prepared.manifest.split("train").unwrap();
+    assert_eq!((report.lines, report.pairs), (11, 7));
+    assert_eq!((report.empty, report.too_long, report.unbalanced), (1, 2, 1));
+    let report = prepared.manifest.split("test").unwrap();
+    assert_eq!((report.lines, report.pairs, report.empty, report.too_long), (4, 4, 1, 1));
+    // The overlong pair counts: it stands in the text of train.
+    assert_eq!(report.pairs_in_train, 2);
+    assert_eq!(prepared.test.pair(2).0, [2]);
+    assert_eq!((prepared.test.pair(3).0.len(), prepared.test.pair(3).0[7]), (8, 2));
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn broken_lines_stop_or_are_dropped() {
+    let mut fixture = Fixture::new();
+    let mut bytes = fs::read(fixture.path("train", "fr")).unwrap();
+    bytes[3] = 0xff;
+    fs::write(fixture.path("train", "fr"), &bytes).unwrap();
+    let error = fixture.prepare().0.unwrap_err();
+    assert!(error.to_string().ends_with("train.fr` line 1: invalid UTF-8 (0xff at byte 4)"), "{error}");
+    assert!(error.hint().unwrap().contains("data.broken_lines=\"drop\""));
+    fixture.config.broken_lines = BrokenLines::Drop;
+    let prepared = fixture.prepared();
+    assert_eq!(prepared.manifest.split("train").unwrap().broken, 1);
+    assert_eq!(prepared.train.len(), TRAIN.len() - 1);
+    // Never in what is scored.
+    fs::write(fixture.path("test", "fr"), b"a\0\nb\n").unwrap();
+    assert!(fixture.prepare().0.unwrap_err().to_string().contains("test.fr` line 1: NUL"));
+    fs::write(fixture.path("test", "fr"), b"a\n").unwrap();
+    assert!(fixture.prepare().0.unwrap_err().to_string().contains("has 2 lines"));
+}
+
+#[test]
+fn what_cannot_be_prepared_says_why() {
+    let check = |change: &dyn Fn(&mut DataConfig), expected: &str, hint: &str| {
+        let mut fixture = Fixture::new();
+        change(&mut fixture.config);
+        let error = fixture.prepare().0.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.hint().unwrap_or_default().contains(hint), "{error}");
+    };
+    let without_files = |corpus: Corpus| {
+        move |config: &mut DataConfig| {
+            config.corpus = corpus;
+            config.files = Default::default();
+        }
+    };
+    check(&without_files(Corpus::Archives), "not implemented yet", "data.files.train.source");
+    check(&without_files(Corpus::Files), "files.train.source is missing", "--set data.files.train.source=");
+    check(&|config| config.files.test.target = None, "files.test.target is missing", "all six");
+    check(&|config| config.files.test.target = Some(File::Local("/none/x.fr".into())), "`/none/x.fr`", "");
+    check(&|config| config.tokeniser.vocabulary_size = 10, "vocabulary_size = 10 is too small", "");
+    check(&|config| config.max_source_tokens = 2, "no pair of the train split is left of 6 lines", "max_source_tokens");
+}
+
+#[test]
+fn local_files_replace_archives() {
+    let mut fixture = Fixture::new();
+    let files = fixture.prepared();
+    fixture.config.corpus = Corpus::Archives;
+    assert_eq!(fixture.prepared().root, files.root);
+}
+
+#[test]
+fn the_grammar_needs_no_file() {
+    let mut fixture = Fixture::new();
+    fixture.config.files = Default::default();
+    fixture.config.corpus = Corpus::Grammar;
+    fixture.config.grammar.train = 500;
+    fixture.config.grammar.valid = 20;
+    fixture.config.grammar.test = 20;
+    fixture.config.tokeniser.vocabulary_size = 400;
+    let prepared = fixture.prepared();
+    assert_eq!((prepared.train.len(), prepared.valid.len(), prepared.test.len()), (500, 20, 20));
+    let report = prepared.manifest.split("test").unwrap();
+    assert_eq!((report.pairs_in_train, report.source_unknown), (0, 0));
+    let (sources, references): (Vec<_>, Vec<_>) = text(&prepared, "test").into_iter().unzip();
+    assert_eq!((sources, references), (prepared.sources("test").unwrap(), prepared.references("test").unwrap()));
+    let _: &Path = &prepared.root;
+}
