@@ -119,7 +119,10 @@ pub fn updates(store: &PairStore, config: &BatchConfig, seed: u64, epoch: u64) -
 pub fn sequential_batches(store: &PairStore, tokens_per_batch: usize) -> Vec<Batch> {
     let mut order: Vec<u32> = (0..store.len() as u32).collect();
     sort_by_length(store, &mut order);
-    cut(store, &order, tokens_per_batch).into_iter().map(|rows| load(store, rows)).collect()
+    cut(store, &order, tokens_per_batch)
+        .into_iter()
+        .map(|rows| load(store, rows))
+        .collect()
 }
 
 /// Pads sources of different lengths on the left. Returns `rows x length` ids and the length.
@@ -131,7 +134,10 @@ pub fn collate_sources(rows: &[Vec<u32>]) -> (Vec<i32>, usize) {
 impl UpdatePlan {
     /// Reads the tokens of the update.
     pub fn load(&self, store: &PairStore) -> Update {
-        Update { batches: self.batches.iter().map(|rows| load(store, rows)).collect(), n_tokens: self.n_tokens }
+        Update {
+            batches: self.batches.iter().map(|rows| load(store, rows)).collect(),
+            n_tokens: self.n_tokens,
+        }
     }
 }
 
@@ -180,7 +186,10 @@ fn cut<'a>(store: &PairStore, rows: &'a [u32], tokens: usize) -> Vec<&'a [u32]> 
 fn plan(store: &PairStore, mut rows: Vec<u32>, config: &BatchConfig) -> UpdatePlan {
     sort_by_length(store, &mut rows);
     let n_tokens = rows.iter().map(|&index| store.lengths(index as usize).1).sum();
-    let batches = cut(store, &rows, config.tokens_per_batch).into_iter().map(<[u32]>::to_vec).collect();
+    let batches = cut(store, &rows, config.tokens_per_batch)
+        .into_iter()
+        .map(<[u32]>::to_vec)
+        .collect();
     UpdatePlan { batches, n_tokens }
 }
 
@@ -234,8 +243,11 @@ mod tests {
             row[length - 1] = EOS;
             row
         };
-        let pairs: Vec<_> =
-            lengths.iter().enumerate().map(|(i, &(s, t))| (row(s, 4 + i as u32), row(t, 4 + i as u32))).collect();
+        let pairs: Vec<_> = lengths
+            .iter()
+            .enumerate()
+            .map(|(i, &(s, t))| (row(s, 4 + i as u32), row(t, 4 + i as u32)))
+            .collect();
         let folder = tempfile::tempdir().unwrap();
         let store = PairStore::from_pairs(&folder.path().join("p.pairs"), &pairs).unwrap();
         act(&store)
@@ -283,7 +295,11 @@ mod tests {
     fn seeds_and_epochs_give_different_orders() {
         let lengths: Vec<_> = (0..200).map(|i| (1 + i % 7, 1 + i % 5)).collect();
         with_store(&lengths, |store| {
-            let config = BatchConfig { tokens_per_update: 60, tokens_per_group: 30, ..BatchConfig::default() };
+            let config = BatchConfig {
+                tokens_per_update: 60,
+                tokens_per_group: 30,
+                ..BatchConfig::default()
+            };
             let plans = [(0, 0), (0, 1), (1, 0)].map(|(seed, epoch)| updates(store, &config, seed, epoch));
             assert!(plans[0] != plans[1] && plans[0] != plans[2] && plans[1] != plans[2]);
         });

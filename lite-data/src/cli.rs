@@ -28,11 +28,15 @@ enum Command {
     #[command(after_help = "Example:\n  lite-data list --data data --json")]
     List(List),
     /// Prepare the corpus of a definition, or find it prepared; prints its folder.
-    #[command(after_help = "Examples:\n  lite-data prepare --definition experiments/definitions/multi30k-enfr.toml\n  \
-        lite-data prepare --definition my.toml --mirror ~/corpora --offline")]
+    #[command(
+        after_help = "Examples:\n  lite-data prepare --definition experiments/definitions/multi30k-enfr.toml\n  \
+        lite-data prepare --definition my.toml --mirror ~/corpora --offline"
+    )]
     Prepare(Prepare),
     /// Train a SentencePiece model on text files.
-    #[command(after_help = "Example:\n  lite-data train-tokeniser --vocabulary-size 8000 --output my.model train.en train.fr.gz")]
+    #[command(
+        after_help = "Example:\n  lite-data train-tokeniser --vocabulary-size 8000 --output my.model train.en train.fr.gz"
+    )]
     TrainTokeniser(TrainTokeniser),
     /// Cut lines of stdin into pieces, separated by spaces.
     #[command(after_help = "Example:\n  lite-data tokenise --tokeniser my.model < text.en > text.pieces")]
@@ -141,7 +145,10 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            let hint = error.chain().find_map(|cause| cause.downcast_ref::<DataError>()).and_then(DataError::hint);
+            let hint = error
+                .chain()
+                .find_map(|cause| cause.downcast_ref::<DataError>())
+                .and_then(DataError::hint);
             if let Some(hint) = hint {
                 eprintln!("hint: {hint}");
             }
@@ -153,7 +160,9 @@ pub fn main() -> ExitCode {
 /// `lite-data .. | head` is no failure.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io_errors = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     };
     error.chain().any(io_errors)
 }
@@ -185,8 +194,11 @@ fn list(arguments: &List) -> Result<()> {
             eprintln!("hint: lite-data prepare --definition FILE");
         }
         for (folder, manifest) in &found {
-            let pairs: Vec<String> =
-                manifest.splits.iter().map(|split| format!("{} {}", split.name, split.pairs)).collect();
+            let pairs: Vec<String> = manifest
+                .splits
+                .iter()
+                .map(|split| format!("{} {}", split.name, split.pairs))
+                .collect();
             writeln!(out, "{}\t{}", folder.display(), pairs.join(", "))?;
         }
     }
@@ -225,7 +237,11 @@ fn read_definition(path: &Path) -> Result<DataConfig> {
     let config = serde_ignored::deserialize(data.clone(), |key| unknown.push(key.to_string()))
         .with_context(|| format!("`{}`, section [data]", path.display()))?;
     if !unknown.is_empty() {
-        bail!("`{}`, section [data]: unknown keys: {}", path.display(), unknown.join(", "));
+        bail!(
+            "`{}`, section [data]: unknown keys: {}",
+            path.display(),
+            unknown.join(", ")
+        );
     }
     Ok(config)
 }
@@ -275,16 +291,22 @@ fn inspect(arguments: &Inspect) -> Result<()> {
     let mut shown = Vec::new();
     for &pair in &arguments.pair {
         if pair >= store.len() {
-            bail!("{} has pairs 0 to {}, there is no pair {pair}", arguments.split, store.len().saturating_sub(1));
+            bail!(
+                "{} has pairs 0 to {}, there is no pair {pair}",
+                arguments.split,
+                store.len().saturating_sub(1)
+            );
         }
         let (source, target) = store.pair(pair);
-        let sides = [(source, &prepared.source_vocabulary), (target, &prepared.target_vocabulary)].map(
-            |(ids, vocabulary)| {
-                let pieces = vocabulary.decode(ids);
-                let text = prepared.tokeniser.decode(&pieces);
-                serde_json::json!({ "ids": ids, "pieces": pieces, "text": text })
-            },
-        );
+        let sides = [
+            (source, &prepared.source_vocabulary),
+            (target, &prepared.target_vocabulary),
+        ]
+        .map(|(ids, vocabulary)| {
+            let pieces = vocabulary.decode(ids);
+            let text = prepared.tokeniser.decode(&pieces);
+            serde_json::json!({ "ids": ids, "pieces": pieces, "text": text })
+        });
         let [source, target] = sides;
         shown.push(serde_json::json!({ "pair": pair, "source": source, "target": target }));
     }
@@ -296,10 +318,18 @@ fn inspect(arguments: &Inspect) -> Result<()> {
     writeln!(out, "hash: {}", prepared.hash)?;
     let manifest = &prepared.manifest;
     for input in &manifest.inputs {
-        writeln!(out, "input: {} ({} bytes, sha256 {})", input.name, input.size, input.sha256)?;
+        writeln!(
+            out,
+            "input: {} ({} bytes, sha256 {})",
+            input.name, input.size, input.sha256
+        )?;
     }
     writeln!(out, "tokeniser: {:?}", prepared.tokeniser)?;
-    writeln!(out, "vocabulary: {} source, {} target pieces", manifest.source_vocabulary, manifest.target_vocabulary)?;
+    writeln!(
+        out,
+        "vocabulary: {} source, {} target pieces",
+        manifest.source_vocabulary, manifest.target_vocabulary
+    )?;
     for split in &manifest.splits {
         writeln!(out, "{}", split.summary())?;
         for example in &split.examples {

@@ -236,7 +236,12 @@ impl DataConfig {
 
     /// Refuses values that cannot work.
     pub fn validate(&self) -> Result<(), DataError> {
-        let refuse = |message: String, hint: &str| Err(DataError::Config { message, hint: hint.into() });
+        let refuse = |message: String, hint: &str| {
+            Err(DataError::Config {
+                message,
+                hint: hint.into(),
+            })
+        };
         if self.max_source_tokens < 2 || self.max_target_tokens < 2 {
             return refuse(
                 format!(
@@ -247,18 +252,27 @@ impl DataConfig {
             );
         }
         if let Some(ratio) = self.max_ratio.filter(|ratio| ratio.is_nan() || *ratio < 1.0) {
-            return refuse(format!("max_ratio = {ratio} would drop every pair"), "Moses uses 1.5; leave it out for none");
+            return refuse(
+                format!("max_ratio = {ratio} would drop every pair"),
+                "Moses uses 1.5; leave it out for none",
+            );
         }
         let tokeniser = &self.tokeniser;
         if !(tokeniser.character_coverage > 0.0 && tokeniser.character_coverage <= 1.0) {
             return refuse(
-                format!("tokeniser.character_coverage = {} is not in (0, 1]", tokeniser.character_coverage),
+                format!(
+                    "tokeniser.character_coverage = {} is not in (0, 1]",
+                    tokeniser.character_coverage
+                ),
                 "1.0 keeps every character",
             );
         }
         if tokeniser.kind == TokeniserKind::Sentencepiece && tokeniser.vocabulary_size < 8 {
             return refuse(
-                format!("tokeniser.vocabulary_size = {} leaves no room for pieces", tokeniser.vocabulary_size),
+                format!(
+                    "tokeniser.vocabulary_size = {} leaves no room for pieces",
+                    tokeniser.vocabulary_size
+                ),
                 "some thousands are usual",
             );
         }
@@ -294,7 +308,12 @@ impl Default for TokeniserConfig {
 
 impl Default for VocabularyConfig {
     fn default() -> Self {
-        VocabularyConfig { joined: true, threshold: 0, max_words: None, padding_factor: 8 }
+        VocabularyConfig {
+            joined: true,
+            threshold: 0,
+            max_words: None,
+            padding_factor: 8,
+        }
     }
 }
 
@@ -366,7 +385,10 @@ mod tests {
         };
         check(|config| config.max_source_tokens = 1, "max_source_tokens = 1");
         check(|config| config.max_ratio = Some(0.5), "max_ratio = 0.5");
-        check(|config| config.tokeniser.character_coverage = 1.5, "character_coverage = 1.5");
+        check(
+            |config| config.tokeniser.character_coverage = 1.5,
+            "character_coverage = 1.5",
+        );
         check(|config| config.tokeniser.vocabulary_size = 4, "vocabulary_size = 4");
         check(|config| config.vocabulary.padding_factor = 0, "padding_factor");
     }

@@ -37,14 +37,21 @@ pub struct Broken {
 
 impl From<Broken> for DataError {
     fn from(broken: Broken) -> Self {
-        DataError::Line { path: broken.path, line: broken.line, found: broken.found }
+        DataError::Line {
+            path: broken.path,
+            line: broken.line,
+            found: broken.found,
+        }
     }
 }
 
 impl LineRules {
     /// The rules of a `[data]` section.
     pub fn new(config: &DataConfig) -> Self {
-        LineRules { lowercase: config.lowercase, unicode: config.unicode }
+        LineRules {
+            lowercase: config.lowercase,
+            unicode: config.unicode,
+        }
     }
 
     /// The line after the rules.
@@ -107,7 +114,12 @@ struct Lines {
 
 impl Lines {
     fn open(path: &Path) -> Result<Self, DataError> {
-        Ok(Lines { path: path.into(), reader: open_text(path)?, number: 0, buffer: Vec::new() })
+        Ok(Lines {
+            path: path.into(),
+            reader: open_text(path)?,
+            number: 0,
+            buffer: Vec::new(),
+        })
     }
 
     fn next_line(&mut self) -> Result<Option<Result<String, Broken>>, DataError> {
@@ -131,7 +143,9 @@ impl Lines {
             line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
         }
         if line.len() > LONGEST_LINE {
-            return Ok(Some(Err(self.broken(format!("the line is longer than {LONGEST_LINE} bytes")))));
+            return Ok(Some(Err(
+                self.broken(format!("the line is longer than {LONGEST_LINE} bytes"))
+            )));
         }
         if let Some(position) = line.iter().position(|&byte| byte == 0) {
             return Ok(Some(Err(self.broken(format!("NUL at byte {}", position + 1)))));
@@ -147,7 +161,11 @@ impl Lines {
     }
 
     fn broken(&self, found: String) -> Broken {
-        Broken { path: self.path.clone(), line: self.number, found }
+        Broken {
+            path: self.path.clone(),
+            line: self.number,
+            found,
+        }
     }
 }
 
@@ -157,7 +175,9 @@ mod tests {
 
     use super::*;
 
-    fn read(source: &[u8], target: &[u8]) -> Result<Vec<Result<(String, String), Broken>>, DataError> {
+    type Pairs = Vec<Result<(String, String), Broken>>;
+
+    fn read(source: &[u8], target: &[u8]) -> Result<Pairs, DataError> {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (folder.path().join("a.en"), folder.path().join("a.fr"));
         fs::write(&a, source).unwrap();
@@ -181,13 +201,21 @@ mod tests {
     fn broken_lines_are_named() {
         let check = |bytes: &[u8], expected: &str| {
             let pairs = read(&[b"x\n", bytes].concat(), b"x\ny\n").unwrap();
-            let broken = pairs[1].as_ref().err().expect("the line is broken");
+            let Err(broken) = &pairs[1] else {
+                panic!("the line should be broken")
+            };
             assert_eq!((broken.line, broken.found.as_str()), (2, expected));
         };
         check(b"caf\xe9\n", "invalid UTF-8 (0xe9 at byte 4)");
         check(b"a\0b\n", "NUL at byte 2");
-        check(&[vec![b'a'; LONGEST_LINE + 1], b"\n".to_vec()].concat(), "the line is longer than 1048576 bytes");
-        check(&[vec![b'a'; 3 * LONGEST_LINE], b"\n".to_vec()].concat(), "the line is longer than 1048576 bytes");
+        check(
+            &[vec![b'a'; LONGEST_LINE + 1], b"\n".to_vec()].concat(),
+            "the line is longer than 1048576 bytes",
+        );
+        check(
+            &[vec![b'a'; 3 * LONGEST_LINE], b"\n".to_vec()].concat(),
+            "the line is longer than 1048576 bytes",
+        );
         let pairs = read(&[vec![b'a'; LONGEST_LINE], b"\r\nb\n".to_vec()].concat(), b"y\nz\n").unwrap();
         assert!(pairs[0].is_ok() && pairs[1] == Ok(("b".into(), "z".into())));
     }
@@ -195,12 +223,18 @@ mod tests {
     #[test]
     fn unequal_sides_are_an_error() {
         let error = read(b"a\nb\nc\n", b"a\n").unwrap_err().to_string();
-        assert!(error.contains("a.en` has 3 lines") && error.contains("a.fr` has 1:"), "{error}");
+        assert!(
+            error.contains("a.en` has 3 lines") && error.contains("a.fr` has 1:"),
+            "{error}"
+        );
     }
 
     #[test]
     fn rules_change_lines() {
-        let rules = LineRules { lowercase: true, unicode: Unicode::Nfc };
+        let rules = LineRules {
+            lowercase: true,
+            unicode: Unicode::Nfc,
+        };
         assert_eq!(rules.apply("E\u{301}TÉ".into()), "été");
     }
 }

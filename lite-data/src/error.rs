@@ -86,12 +86,18 @@ pub enum DataError {
 impl DataError {
     /// An input or output error at `path`.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> DataError + '_ {
-        move |source| DataError::Io { path: path.to_path_buf(), source }
+        move |source| DataError::Io {
+            path: path.to_path_buf(),
+            source,
+        }
     }
 
     /// A damaged file at `path`.
     pub fn damaged(path: &Path, message: impl Into<String>) -> DataError {
-        DataError::Damaged { path: path.to_path_buf(), message: message.into() }
+        DataError::Damaged {
+            path: path.to_path_buf(),
+            message: message.into(),
+        }
     }
 
     /// What a person can do about it, where there is something general to say.
@@ -104,7 +110,8 @@ impl DataError {
                     .into(),
             ),
             DataError::Line { .. } => Some(
-                "repair the line, or set data.broken_lines=\"drop\" to leave such pairs out of the training split".into(),
+                "repair the line, or set data.broken_lines=\"drop\" to leave such pairs out of the training split"
+                    .into(),
             ),
             DataError::UnequalLines { .. } => {
                 Some("line N of one file translates line N of the other; look for a lost or doubled line".into())

@@ -94,7 +94,9 @@ impl Manifest {
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| DataError::damaged(&path, format!("cannot be written: {error}")))?;
         fs::write(&part, text + "\n").map_err(DataError::io(&part))?;
-        fs::File::open(&part).and_then(|file| file.sync_all()).map_err(DataError::io(&part))?;
+        fs::File::open(&part)
+            .and_then(|file| file.sync_all())
+            .map_err(DataError::io(&part))?;
         fs::rename(&part, &path).map_err(DataError::io(&path))
     }
 

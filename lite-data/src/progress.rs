@@ -76,7 +76,14 @@ impl Progress for Stderr {
             bar.set_message(what.to_owned());
             bar
         });
-        self.with(|work| *work = Some(Work { what: what.to_owned(), total, told: Instant::now(), bar }));
+        self.with(|work| {
+            *work = Some(Work {
+                what: what.to_owned(),
+                total,
+                told: Instant::now(),
+                bar,
+            })
+        });
     }
 
     fn advance(&self, done: u64) {

@@ -58,29 +58,48 @@ impl PairStore {
         // again; memory maps have no stronger guarantee against other programs.
         let map = unsafe { Mmap::map(&file) }.map_err(DataError::io(path))?;
         if map.len() < HEADER {
-            return Err(damaged(format!("{} bytes, a token store has at least {HEADER}", map.len())));
+            return Err(damaged(format!(
+                "{} bytes, a token store has at least {HEADER}",
+                map.len()
+            )));
         }
         let header: Header = bytemuck::pod_read_unaligned(&map[..HEADER]);
         if header.magic != MAGIC {
             return Err(damaged("this is no token store".into()));
         }
         if (header.version, header.bytes_per_token) != (VERSION, 4) {
-            return Err(damaged(format!("token store version {}, expected {VERSION}", header.version)));
+            return Err(damaged(format!(
+                "token store version {}, expected {VERSION}",
+                header.version
+            )));
         }
         let expected = expected_size(&header).ok_or_else(|| damaged("impossible counts in its header".into()))?;
         if expected != map.len() as u64 {
-            return Err(damaged(format!("{} bytes, expected {expected}: truncated or altered", map.len())));
+            return Err(damaged(format!(
+                "{} bytes, expected {expected}: truncated or altered",
+                map.len()
+            )));
         }
         let mut hash = Sha256::new();
         hash.update(&map[HEADER..]);
-        hash.update(bytemuck::bytes_of(&Header { sha256: [0; 32], ..header }));
+        hash.update(bytemuck::bytes_of(&Header {
+            sha256: [0; 32],
+            ..header
+        }));
         let found = hexadecimal(&hash.finalize());
         let wanted = hexadecimal(&header.sha256);
         if found != wanted {
-            return Err(damaged(format!("altered: its contents have sha256 {found}, its header says {wanted}")));
+            return Err(damaged(format!(
+                "altered: its contents have sha256 {found}, its header says {wanted}"
+            )));
         }
         let n_tokens = (header.n_source_tokens + header.n_target_tokens) as usize;
-        let store = PairStore { path: path.to_path_buf(), map, header, n_tokens };
+        let store = PairStore {
+            path: path.to_path_buf(),
+            map,
+            header,
+            n_tokens,
+        };
         store.check_offsets().map_err(damaged)?;
         Ok(store)
     }
@@ -156,9 +175,15 @@ impl PairStore {
 }
 
 fn expected_size(header: &Header) -> Option<u64> {
-    let tokens = header.n_source_tokens.checked_add(header.n_target_tokens)?.checked_mul(4)?;
+    let tokens = header
+        .n_source_tokens
+        .checked_add(header.n_target_tokens)?
+        .checked_mul(4)?;
     let offsets = header.n_pairs.checked_mul(2)?.checked_add(1)?.checked_mul(8)?;
-    tokens.checked_next_multiple_of(8)?.checked_add(offsets)?.checked_add(HEADER as u64)
+    tokens
+        .checked_next_multiple_of(8)?
+        .checked_add(offsets)?
+        .checked_add(HEADER as u64)
 }
 
 /// Writes a store pair by pair, to `NAME.part` until it is complete.
@@ -183,12 +208,20 @@ impl StoreWriter {
         };
         let (part, offsets_part) = (with_ending(".part"), with_ending(".offsets.part"));
         let create = |path: &Path| {
-            File::options().read(true).write(true).create(true).truncate(true).open(path).map_err(DataError::io(path))
+            File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(path)
+                .map_err(DataError::io(path))
         };
         let mut tokens = BufWriter::with_capacity(1 << 18, create(&part)?);
         tokens.write_all(&[0; HEADER]).map_err(DataError::io(&part))?;
         let mut offsets = BufWriter::with_capacity(1 << 16, create(&offsets_part)?);
-        offsets.write_all(&0u64.to_le_bytes()).map_err(DataError::io(&offsets_part))?;
+        offsets
+            .write_all(&0u64.to_le_bytes())
+            .map_err(DataError::io(&offsets_part))?;
         let header = Header {
             magic: MAGIC,
             version: VERSION,
@@ -200,14 +233,23 @@ impl StoreWriter {
             sha256: [0; 32],
             reserved: [0; 48],
         };
-        Ok(StoreWriter { path: path.into(), part, offsets_part, tokens, offsets, hash: Sha256::new(), header })
+        Ok(StoreWriter {
+            path: path.into(),
+            part,
+            offsets_part,
+            tokens,
+            offsets,
+            hash: Sha256::new(),
+            header,
+        })
     }
 
     /// Adds a pair; both sides end with `</s>`.
     pub fn push(&mut self, source: &[u32], target: &[u32]) -> Result<(), DataError> {
-        for (side, n_tokens) in
-            [(source, &mut self.header.n_source_tokens), (target, &mut self.header.n_target_tokens)]
-        {
+        for (side, n_tokens) in [
+            (source, &mut self.header.n_source_tokens),
+            (target, &mut self.header.n_target_tokens),
+        ] {
             let bytes: &[u8] = bytemuck::cast_slice(side);
             self.tokens.write_all(bytes).map_err(DataError::io(&self.part))?;
             self.hash.update(bytes);
@@ -217,7 +259,9 @@ impl StoreWriter {
         }
         let end = self.header.n_source_tokens + self.header.n_target_tokens;
         let offsets = [end - target.len() as u64, end];
-        self.offsets.write_all(bytemuck::cast_slice(&offsets)).map_err(DataError::io(&self.offsets_part))?;
+        self.offsets
+            .write_all(bytemuck::cast_slice(&offsets))
+            .map_err(DataError::io(&self.offsets_part))?;
         self.header.n_pairs += 1;
         Ok(())
     }
@@ -263,7 +307,11 @@ mod tests {
     use super::*;
 
     fn pairs() -> Vec<(Vec<u32>, Vec<u32>)> {
-        vec![(vec![4, 5, 2], vec![70000, 2]), (vec![2], vec![2]), (vec![6, 2], vec![7, 8, 9, 2])]
+        vec![
+            (vec![4, 5, 2], vec![70000, 2]),
+            (vec![2], vec![2]),
+            (vec![6, 2], vec![7, 8, 9, 2]),
+        ]
     }
 
     #[test]
@@ -275,9 +323,15 @@ mod tests {
             assert_eq!(store.pair(index), (source.as_slice(), target.as_slice()));
             assert_eq!(store.lengths(index), (source.len(), target.len()));
         }
-        assert_eq!((store.len(), store.n_source_tokens(), store.n_target_tokens()), (3, 6, 7));
+        assert_eq!(
+            (store.len(), store.n_source_tokens(), store.n_target_tokens()),
+            (3, 6, 7)
+        );
         assert_eq!(store.largest_id(), 70000);
-        let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let files: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(files, ["train.pairs"], "something was left behind");
         assert!(PairStore::from_pairs(&path, &[]).unwrap().is_empty());
     }
@@ -290,13 +344,22 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         for length in 0..bytes.len() {
             fs::write(&path, &bytes[..length]).unwrap();
-            assert!(matches!(PairStore::open(&path), Err(DataError::Damaged { .. } | DataError::Io { .. })), "{length}");
+            assert!(
+                matches!(
+                    PairStore::open(&path),
+                    Err(DataError::Damaged { .. } | DataError::Io { .. })
+                ),
+                "{length}"
+            );
         }
         for position in 0..bytes.len() {
             let mut altered = bytes.clone();
             altered[position] ^= 0x40;
             fs::write(&path, &altered).unwrap();
-            assert!(matches!(PairStore::open(&path), Err(DataError::Damaged { .. })), "byte {position}");
+            assert!(
+                matches!(PairStore::open(&path), Err(DataError::Damaged { .. })),
+                "byte {position}"
+            );
         }
     }
 }

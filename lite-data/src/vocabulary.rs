@@ -74,7 +74,11 @@ impl Vocabulary {
         let text = fs::read_to_string(path).map_err(DataError::io(path))?;
         let mut vocabulary = Self::empty();
         for (number, line) in text.lines().enumerate() {
-            let wrong = |found: String| DataError::Line { path: path.to_path_buf(), line: number + 1, found };
+            let wrong = |found: String| DataError::Line {
+                path: path.to_path_buf(),
+                line: number + 1,
+                found,
+            };
             let (piece, count) = line
                 .rsplit_once(' ')
                 .and_then(|(piece, count)| Some((piece, count.parse().ok()?)))
@@ -115,7 +119,9 @@ impl Vocabulary {
 
     /// The piece of a number, `<unk>` beyond the last one.
     pub fn piece(&self, id: u32) -> &str {
-        self.pieces.get(id as usize).map_or(SPECIALS[UNK as usize], String::as_str)
+        self.pieces
+            .get(id as usize)
+            .map_or(SPECIALS[UNK as usize], String::as_str)
     }
 
     /// How often the piece was seen in training.
@@ -126,7 +132,11 @@ impl Vocabulary {
     /// The numbers of a line's pieces, with `EOS` at the end. A piece of the text that is called like a special one is
     /// unknown.
     pub fn encode<S: AsRef<str>>(&self, pieces: &[S]) -> Vec<u32> {
-        pieces.iter().map(|piece| self.text_id(piece.as_ref())).chain([EOS]).collect()
+        pieces
+            .iter()
+            .map(|piece| self.text_id(piece.as_ref()))
+            .chain([EOS])
+            .collect()
     }
 
     /// The number of a piece that comes from text: never `BOS`, `PAD` or `EOS`.
@@ -139,11 +149,18 @@ impl Vocabulary {
 
     /// The pieces of numbers, without `BOS`, `PAD` and `EOS`.
     pub fn decode(&self, ids: &[u32]) -> Vec<&str> {
-        ids.iter().filter(|id| ![BOS, PAD, EOS].contains(id)).map(|&id| self.piece(id)).collect()
+        ids.iter()
+            .filter(|id| ![BOS, PAD, EOS].contains(id))
+            .map(|&id| self.piece(id))
+            .collect()
     }
 
     fn empty() -> Self {
-        let mut vocabulary = Vocabulary { pieces: Vec::new(), counts: Vec::new(), ids: FxHashMap::default() };
+        let mut vocabulary = Vocabulary {
+            pieces: Vec::new(),
+            counts: Vec::new(),
+            ids: FxHashMap::default(),
+        };
         for special in SPECIALS {
             vocabulary.push(special.to_owned(), 0);
         }

@@ -13,7 +13,9 @@ fn program(folder: &Path) -> Command {
 fn write_corpus(folder: &Path) {
     for split in ["train", "valid", "test"] {
         let lines = |words: [&str; 3]| {
-            (0..20).map(|i| format!("{} {} {}\n", words[i % 3], words[(i / 3) % 3], words[2])).collect::<String>()
+            (0..20)
+                .map(|i| format!("{} {} {}\n", words[i % 3], words[(i / 3) % 3], words[2]))
+                .collect::<String>()
         };
         std::fs::write(folder.join(format!("{split}.en")), lines(["dog", "house", "sees"])).unwrap();
         std::fs::write(folder.join(format!("{split}.fr")), lines(["chien", "maison", "voit"])).unwrap();
@@ -34,7 +36,14 @@ fn outputs(command: &mut Command) -> (String, String, i32) {
 #[test]
 fn every_help_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["list", "prepare", "train-tokeniser", "tokenise", "detokenise", "inspect"] {
+    for command in [
+        "list",
+        "prepare",
+        "train-tokeniser",
+        "tokenise",
+        "detokenise",
+        "inspect",
+    ] {
         let (help, _, code) = outputs(program(folder.path()).args([command, "--help"]));
         assert_eq!(code, 0);
         assert!(help.contains(&format!("\n  lite-data {command}")), "{help}");
@@ -56,7 +65,10 @@ fn a_corpus_is_prepared_listed_and_inspected() {
     let (list, _, _) = outputs(program(folder.path()).arg("list"));
     assert_eq!(list, format!("{prepared}\ttrain 20, valid 20, test 20\n"));
     let (list, _, _) = outputs(program(folder.path()).args(["list", "--json"]));
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&list).unwrap()[0]["folder"], prepared);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&list).unwrap()[0]["folder"],
+        prepared
+    );
 
     let (shown, _, code) = outputs(program(folder.path()).args(["inspect", prepared, "--pair", "1", "--json"]));
     assert_eq!(code, 0);
@@ -65,9 +77,17 @@ fn a_corpus_is_prepared_listed_and_inspected() {
 
     let model = format!("{prepared}/tokeniser.model");
     let line = "the dog ☃ sees\n\n";
-    let (pieces, _, _) = outputs(program(folder.path()).args(["tokenise", "--tokeniser", &model]).write_stdin(line));
+    let (pieces, _, _) = outputs(
+        program(folder.path())
+            .args(["tokenise", "--tokeniser", &model])
+            .write_stdin(line),
+    );
     assert!(pieces.contains("▁dog"), "{pieces}");
-    let (back, _, _) = outputs(program(folder.path()).args(["detokenise", "--tokeniser", &model]).write_stdin(pieces));
+    let (back, _, _) = outputs(
+        program(folder.path())
+            .args(["detokenise", "--tokeniser", &model])
+            .write_stdin(pieces),
+    );
     assert_eq!(back, line);
 }
 
@@ -77,7 +97,9 @@ fn errors_name_the_place_and_give_a_hint() {
     let check = |arguments: &[&str], expected: &[&str], expected_code: i32| {
         let (stdout, stderr, code) = outputs(program(folder.path()).args(arguments));
         assert_eq!((stdout.as_str(), code), ("", expected_code), "{stderr}");
-        expected.iter().for_each(|expected| assert!(stderr.contains(expected), "{stderr}"));
+        expected
+            .iter()
+            .for_each(|expected| assert!(stderr.contains(expected), "{stderr}"));
     };
     write_corpus(folder.path());
     std::fs::write(folder.path().join("train.fr"), "x\n").unwrap();
@@ -86,8 +108,16 @@ fn errors_name_the_place_and_give_a_hint() {
         &["error: `train.en` has 20 lines, `train.fr` has 1", "hint: line N"],
         1,
     );
-    std::fs::write(folder.path().join("my.toml"), "[data]\nsource_language = \"en\"\ntarget_language = \"fr\"\nlowercas = 1\n").unwrap();
-    check(&["prepare", "--definition", "my.toml"], &["error: `my.toml`, section [data]: unknown keys: lowercas"], 1);
+    std::fs::write(
+        folder.path().join("my.toml"),
+        "[data]\nsource_language = \"en\"\ntarget_language = \"fr\"\nlowercas = 1\n",
+    )
+    .unwrap();
+    check(
+        &["prepare", "--definition", "my.toml"],
+        &["error: `my.toml`, section [data]: unknown keys: lowercas"],
+        1,
+    );
     std::fs::write(folder.path().join("my.toml"), "[train]\n").unwrap();
     check(&["prepare", "--definition", "my.toml"], &["has no [data] section"], 1);
     check(&["prepare", "--definition", "none.toml"], &["error: `none.toml`"], 1);

@@ -40,12 +40,7 @@ fn serve(content: &'static [u8], answers: &'static [Answer]) -> (String, Arc<Mut
     (url, ranges)
 }
 
-fn respond(
-    mut stream: TcpStream,
-    content: &[u8],
-    answer: Answer,
-    seen: &Mutex<Vec<String>>,
-) -> std::io::Result<()> {
+fn respond(mut stream: TcpStream, content: &[u8], answer: Answer, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
     let mut range = String::new();
     for line in BufReader::new(stream.try_clone()?).lines() {
         let line = line?;
@@ -57,7 +52,10 @@ fn respond(
         }
     }
     seen.lock().unwrap().push(range.clone());
-    let asked = range.strip_prefix("bytes=").and_then(|range| range.strip_suffix('-')).and_then(|n| n.parse().ok());
+    let asked = range
+        .strip_prefix("bytes=")
+        .and_then(|range| range.strip_suffix('-'))
+        .and_then(|n| n.parse().ok());
     let start: usize = asked.unwrap_or(0);
     let whole = "HTTP/1.1 200 OK".to_owned();
     let (status, start, sent) = match answer {
@@ -72,13 +70,20 @@ fn respond(
         Answer::Break(most) => most.min(body.len()),
         _ => sent.min(body.len()),
     };
-    write!(stream, "{status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+    write!(
+        stream,
+        "{status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
     stream.write_all(&body[..sent])?;
     stream.flush()
 }
 
 fn partial(start: usize, length: usize) -> String {
-    format!("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {start}-{}/{length}", length - 1)
+    format!(
+        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {start}-{}/{length}",
+        length - 1
+    )
 }
 
 const CONTENT: &[u8] = b"two young , white males are outside near many bushes .\nseveral men\n";
@@ -88,9 +93,15 @@ fn get(folder: &Path, url: &str, sha256: Option<&str>) -> Result<Found, DataErro
         downloads: folder.into(),
         mirror: None,
         offline: false,
-        retry: Retry { attempts: 3, first_pause: Duration::from_millis(5) },
+        retry: Retry {
+            attempts: 3,
+            first_pause: Duration::from_millis(5),
+        },
     };
-    let right: String = Sha256::digest(CONTENT).iter().map(|byte| format!("{byte:02x}")).collect();
+    let right: String = Sha256::digest(CONTENT)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let remote = Remote {
         url: url.into(),
         path: "corpus/file".into(),
@@ -119,7 +130,10 @@ fn a_whole_answer_is_taken() {
 
 #[test]
 fn a_broken_connection_resumes_at_the_missing_byte() {
-    check(&[Answer::Break(10), Answer::Break(20), Answer::Whole], &["", "bytes=10-", "bytes=30-"]);
+    check(
+        &[Answer::Break(10), Answer::Break(20), Answer::Whole],
+        &["", "bytes=10-", "bytes=30-"],
+    );
 }
 
 #[test]
@@ -129,12 +143,22 @@ fn a_server_that_ignores_ranges_is_read_from_the_start() {
 
 #[test]
 fn a_wrong_range_is_not_appended() {
-    check(&[Answer::Break(10), Answer::WrongRange, Answer::Whole], &["", "bytes=10-", ""]);
+    check(
+        &[Answer::Break(10), Answer::WrongRange, Answer::Whole],
+        &["", "bytes=10-", ""],
+    );
 }
 
 #[test]
 fn passing_failures_are_tried_again() {
-    check(&[Answer::Status("503 Service Unavailable"), Answer::Break(0), Answer::Whole], &["", "", ""]);
+    check(
+        &[
+            Answer::Status("503 Service Unavailable"),
+            Answer::Break(0),
+            Answer::Whole,
+        ],
+        &["", "", ""],
+    );
 }
 
 #[test]
@@ -150,7 +174,11 @@ fn hopeless_downloads_are_given_up() {
     };
     check(&[Answer::Status("404 Not Found")], "the server answered 404", 1);
     check(&[Answer::Break(0)], "after 3 attempts without a new byte", 3);
-    check(&[Answer::Break(5), Answer::Break(0)], "after 3 attempts without a new byte", 3);
+    check(
+        &[Answer::Break(5), Answer::Break(0)],
+        "after 3 attempts without a new byte",
+        3,
+    );
 }
 
 #[test]
@@ -170,7 +198,12 @@ fn a_longer_file_is_refused() {
     let (url, _) = serve(&LONGER, &[Answer::Whole]);
     let error = get(folder.path(), &url, None).unwrap_err();
     assert!(matches!(error, DataError::WrongFile { what: "size", .. }), "{error}");
-    assert!(std::fs::read_dir(folder.path().join("corpus")).unwrap().next().is_none());
+    assert!(
+        std::fs::read_dir(folder.path().join("corpus"))
+            .unwrap()
+            .next()
+            .is_none()
+    );
 }
 
 #[test]
@@ -184,5 +217,8 @@ fn what_another_version_left_is_fetched_again() {
     assert_eq!(*ranges.lock().unwrap(), ["bytes=11-", ""]);
     // An altered file under the final name is replaced too.
     std::fs::write(folder.path().join("corpus/file"), "altered").unwrap();
-    assert_eq!(std::fs::read(get(folder.path(), &url, None).unwrap().path).unwrap(), CONTENT);
+    assert_eq!(
+        std::fs::read(get(folder.path(), &url, None).unwrap().path).unwrap(),
+        CONTENT
+    );
 }

@@ -31,11 +31,20 @@ const TRAIN: [(&str, &str); 6] = [
     ("the house is old", "la maison est vieille"),
     ("the dog is old", "le chien est vieux"),
     ("a dog sees a dog", "un chien voit un chien"),
-    ("the old house sees the old dog", "la vieille maison voit le vieux chien"),
+    (
+        "the old house sees the old dog",
+        "la vieille maison voit le vieux chien",
+    ),
     ("a house is a house", "une maison est une maison"),
 ];
-const VALID: [(&str, &str); 2] = [("a dog is old", "un chien est vieux"), ("the house sees a dog", "la maison voit un chien")];
-const TEST: [(&str, &str); 2] = [("the dog sees a house", "le chien voit une maison"), ("a house is old", "une maison est vieille")];
+const VALID: [(&str, &str); 2] = [
+    ("a dog is old", "un chien est vieux"),
+    ("the house sees a dog", "la maison voit un chien"),
+];
+const TEST: [(&str, &str); 2] = [
+    ("the dog sees a house", "le chien voit une maison"),
+    ("a house is old", "une maison est vieille"),
+];
 
 impl Fixture {
     fn new() -> Self {
@@ -43,7 +52,11 @@ impl Fixture {
         let mut config = DataConfig::new("en", "fr");
         config.tokeniser.vocabulary_size = 60;
         let fixture = Fixture { config, folder };
-        fixture.write("train", &TRAIN).write("valid", &VALID).write("test", &TEST).with_files("")
+        fixture
+            .write("train", &TRAIN)
+            .write("valid", &VALID)
+            .write("test", &TEST)
+            .with_files("")
     }
 
     fn write(self, split: &str, pairs: &[(&str, &str)]) -> Self {
@@ -70,7 +83,11 @@ impl Fixture {
     }
 
     fn prepare(&self) -> (Result<Prepared, DataError>, Vec<String>) {
-        let options = PrepareOptions { data_root: self.folder.path().join("data"), mirror: None, offline: true };
+        let options = PrepareOptions {
+            data_root: self.folder.path().join("data"),
+            mirror: None,
+            offline: true,
+        };
         let messages = Messages::default();
         let prepared = prepare(&self.config, &options, &messages);
         (prepared, messages.0.into_inner().unwrap())
@@ -91,13 +108,19 @@ fn text(prepared: &Prepared, split: &str) -> Vec<(String, String)> {
     (0..store.len())
         .map(|index| {
             let (source, target) = store.pair(index);
-            (decode(source, &prepared.source_vocabulary), decode(target, &prepared.target_vocabulary))
+            (
+                decode(source, &prepared.source_vocabulary),
+                decode(target, &prepared.target_vocabulary),
+            )
         })
         .collect()
 }
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(source, target)| ((*source).into(), (*target).into())).collect()
+    pairs
+        .iter()
+        .map(|(source, target)| ((*source).into(), (*target).into()))
+        .collect()
 }
 
 #[test]
@@ -133,11 +156,19 @@ fn the_same_input_gives_the_same_hash_on_every_machine() {
 fn preparing_again_does_nothing_unless_an_input_changed() {
     let fixture = Fixture::new();
     let first = fixture.prepared();
-    let modified = |prepared: &Prepared| fs::metadata(prepared.root.join("manifest.json")).unwrap().modified().unwrap();
+    let modified = |prepared: &Prepared| {
+        fs::metadata(prepared.root.join("manifest.json"))
+            .unwrap()
+            .modified()
+            .unwrap()
+    };
     let when = modified(&first);
     let (again, messages) = fixture.prepare();
     let again = again.unwrap();
-    assert_eq!((&again.root, &again.hash, modified(&again)), (&first.root, &first.hash, when));
+    assert_eq!(
+        (&again.root, &again.hash, modified(&again)),
+        (&first.root, &first.hash, when)
+    );
     assert_eq!(messages, [""; 0]);
 
     // The same files elsewhere are the same input.
@@ -145,7 +176,11 @@ fn preparing_again_does_nothing_unless_an_input_changed() {
     for split in ["train", "valid", "test"] {
         for language in ["en", "fr"] {
             let name = format!("{split}.{language}");
-            fs::copy(fixture.path(split, language), fixture.folder.path().join("moved").join(name)).unwrap();
+            fs::copy(
+                fixture.path(split, language),
+                fixture.folder.path().join("moved").join(name),
+            )
+            .unwrap();
         }
     }
     let moved = fixture.with_files("moved");
@@ -163,7 +198,13 @@ fn preparing_again_does_nothing_unless_an_input_changed() {
 fn damaged_files_are_named_and_made_again() {
     let fixture = Fixture::new();
     let first = fixture.prepared();
-    for name in ["train.pairs", "tokeniser.model", "vocabulary.source.txt", "test.source.txt", "manifest.json"] {
+    for name in [
+        "train.pairs",
+        "tokeniser.model",
+        "vocabulary.source.txt",
+        "test.source.txt",
+        "manifest.json",
+    ] {
         let path = first.root.join(name);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
@@ -171,7 +212,10 @@ fn damaged_files_are_named_and_made_again() {
         assert!(error.contains(name), "{error}");
         let (prepared, messages) = fixture.prepare();
         assert_eq!(prepared.unwrap().hash, first.hash);
-        assert!(messages[0].contains(name) && messages[0].ends_with("preparing again"), "{messages:?}");
+        assert!(
+            messages[0].contains(name) && messages[0].ends_with("preparing again"),
+            "{messages:?}"
+        );
         assert_eq!(fs::read(&path).unwrap().len(), bytes.len());
     }
     // Without a manifest, a folder is not a prepared one.
@@ -189,9 +233,14 @@ fn damaged_files_are_named_and_made_again() {
 fn lines_are_left_out_or_cut_by_stated_rules() {
     let long = "dog ".repeat(20);
     let long = long.trim();
-    let train: Vec<_> =
-        TRAIN.iter().copied().chain([("", "x"), (long, "chien"), ("dog", long), ("a", "b c d e"), TEST[1]]).collect();
-    let mut fixture = Fixture::new().write("train", &train).write("test", &[TEST[0], TEST[1], ("", "vide"), (long, "chien")]);
+    let train: Vec<_> = TRAIN
+        .iter()
+        .copied()
+        .chain([("", "x"), (long, "chien"), ("dog", long), ("a", "b c d e"), TEST[1]])
+        .collect();
+    let mut fixture = Fixture::new()
+        .write("train", &train)
+        .write("test", &[TEST[0], TEST[1], ("", "vide"), (long, "chien")]);
     fixture.config.tokeniser.kind = TokeniserKind::Words;
     fixture.config.max_source_tokens = 8;
     fixture.config.max_target_tokens = 8;
@@ -202,7 +251,10 @@ fn lines_are_left_out_or_cut_by_stated_rules() {
     assert_eq!((report.lines, report.pairs), (11, 7));
     assert_eq!((report.empty, report.too_long, report.unbalanced), (1, 2, 1));
     let report = prepared.manifest.split("test").unwrap();
-    assert_eq!((report.lines, report.pairs, report.empty, report.too_long), (4, 4, 1, 1));
+    assert_eq!(
+        (report.lines, report.pairs, report.empty, report.too_long),
+        (4, 4, 1, 1)
+    );
     // The overlong pair counts: it stands in the text of train.
     assert_eq!(report.pairs_in_train, 2);
     assert_eq!(prepared.test.pair(2).0, [2]);
@@ -217,7 +269,12 @@ fn broken_lines_stop_or_are_dropped() {
     bytes[3] = 0xff;
     fs::write(fixture.path("train", "fr"), &bytes).unwrap();
     let error = fixture.prepare().0.unwrap_err();
-    assert!(error.to_string().ends_with("train.fr` line 1: invalid UTF-8 (0xff at byte 4)"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("train.fr` line 1: invalid UTF-8 (0xff at byte 4)"),
+        "{error}"
+    );
     assert!(error.hint().unwrap().contains("data.broken_lines=\"drop\""));
     fixture.config.broken_lines = BrokenLines::Drop;
     let prepared = fixture.prepared();
@@ -225,7 +282,14 @@ fn broken_lines_stop_or_are_dropped() {
     assert_eq!(prepared.train.len(), TRAIN.len() - 1);
     // Never in what is scored.
     fs::write(fixture.path("test", "fr"), b"a\0\nb\n").unwrap();
-    assert!(fixture.prepare().0.unwrap_err().to_string().contains("test.fr` line 1: NUL"));
+    assert!(
+        fixture
+            .prepare()
+            .0
+            .unwrap_err()
+            .to_string()
+            .contains("test.fr` line 1: NUL")
+    );
     fs::write(fixture.path("test", "fr"), b"a\n").unwrap();
     assert!(fixture.prepare().0.unwrap_err().to_string().contains("has 2 lines"));
 }
@@ -245,12 +309,36 @@ fn what_cannot_be_prepared_says_why() {
             config.files = Default::default();
         }
     };
-    check(&without_files(Corpus::Archives), "not implemented yet", "data.files.train.source");
-    check(&without_files(Corpus::Files), "files.train.source is missing", "--set data.files.train.source=");
-    check(&|config| config.files.test.target = None, "files.test.target is missing", "all six");
-    check(&|config| config.files.test.target = Some(File::Local("/none/x.fr".into())), "`/none/x.fr`", "");
-    check(&|config| config.tokeniser.vocabulary_size = 10, "vocabulary_size = 10 is too small", "");
-    check(&|config| config.max_source_tokens = 2, "no pair of the train split is left of 6 lines", "max_source_tokens");
+    check(
+        &without_files(Corpus::Archives),
+        "not implemented yet",
+        "data.files.train.source",
+    );
+    check(
+        &without_files(Corpus::Files),
+        "files.train.source is missing",
+        "--set data.files.train.source=",
+    );
+    check(
+        &|config| config.files.test.target = None,
+        "files.test.target is missing",
+        "all six",
+    );
+    check(
+        &|config| config.files.test.target = Some(File::Local("/none/x.fr".into())),
+        "`/none/x.fr`",
+        "",
+    );
+    check(
+        &|config| config.tokeniser.vocabulary_size = 10,
+        "vocabulary_size = 10 is too small",
+        "",
+    );
+    check(
+        &|config| config.max_source_tokens = 2,
+        "no pair of the train split is left of 6 lines",
+        "max_source_tokens",
+    );
 }
 
 #[test]
@@ -271,10 +359,16 @@ fn the_grammar_needs_no_file() {
     fixture.config.grammar.test = 20;
     fixture.config.tokeniser.vocabulary_size = 400;
     let prepared = fixture.prepared();
-    assert_eq!((prepared.train.len(), prepared.valid.len(), prepared.test.len()), (500, 20, 20));
+    assert_eq!(
+        (prepared.train.len(), prepared.valid.len(), prepared.test.len()),
+        (500, 20, 20)
+    );
     let report = prepared.manifest.split("test").unwrap();
     assert_eq!((report.pairs_in_train, report.source_unknown), (0, 0));
     let (sources, references): (Vec<_>, Vec<_>) = text(&prepared, "test").into_iter().unzip();
-    assert_eq!((sources, references), (prepared.sources("test").unwrap(), prepared.references("test").unwrap()));
+    assert_eq!(
+        (sources, references),
+        (prepared.sources("test").unwrap(), prepared.references("test").unwrap())
+    );
     let _: &Path = &prepared.root;
 }

@@ -75,8 +75,15 @@ fn training_gives_the_committed_models() {
         words.add(&line);
     }
     for (model, name) in [(SubwordModel::Bpe, "ours-bpe"), (SubwordModel::Unigram, "ours-unigram")] {
-        let config = TokeniserConfig { model, vocabulary_size: 160, ..TokeniserConfig::default() };
+        let config = TokeniserConfig {
+            model,
+            vocabulary_size: 160,
+            ..TokeniserConfig::default()
+        };
         let bytes = train_sentencepiece(&words, &config).unwrap();
-        assert!(bytes == fs::read(folder().join(format!("{name}.model"))).unwrap(), "{name} differs");
+        assert!(
+            bytes == fs::read(folder().join(format!("{name}.model"))).unwrap(),
+            "{name} differs"
+        );
     }
 }

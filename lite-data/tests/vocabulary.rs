@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lite_data::{
-    DataError, PieceCounts, SPECIALS, UNK, Vocabulary, VocabularyConfig, count_pieces,
-};
+use lite_data::{DataError, PieceCounts, SPECIALS, UNK, Vocabulary, VocabularyConfig, count_pieces};
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/fairseq").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/fairseq")
+        .join(name)
 }
 
 fn counts(files: &[PathBuf]) -> PieceCounts {
@@ -26,7 +26,10 @@ fn dictionaries_equal_fairseq() {
     let check = |corpus: &str, sides: &[&str], padding_factor: usize, golden: &str| {
         let folder = folder(corpus);
         let files: Vec<PathBuf> = sides.iter().map(|side| folder.join(format!("train.{side}"))).collect();
-        let config = VocabularyConfig { padding_factor, ..VocabularyConfig::default() };
+        let config = VocabularyConfig {
+            padding_factor,
+            ..VocabularyConfig::default()
+        };
         let vocabulary = Vocabulary::from_counts(&counts(&files), &config);
         let expected = fs::read_to_string(folder.join(golden)).unwrap();
         assert_eq!(vocabulary.to_text(), expected, "{corpus} {golden}");
@@ -45,7 +48,12 @@ fn threshold_and_size_limit_what_is_kept() {
     let mut counts = PieceCounts::default();
     count_pieces(&mut counts, &["b", "b", "a", "a", "c", "c", "c", "d", "<s>"]);
     let text = |threshold, max_words, padding_factor| {
-        let config = VocabularyConfig { threshold, max_words, padding_factor, ..VocabularyConfig::default() };
+        let config = VocabularyConfig {
+            threshold,
+            max_words,
+            padding_factor,
+            ..VocabularyConfig::default()
+        };
         Vocabulary::from_counts(&counts, &config).to_text()
     };
     assert_eq!(text(0, None, 1), "c 3\na 2\nb 2\nd 1\n");
@@ -59,7 +67,10 @@ fn text_never_becomes_a_control_symbol() {
     let mut counts = PieceCounts::default();
     count_pieces(&mut counts, &["a"]);
     let vocabulary = Vocabulary::from_counts(&counts, &VocabularyConfig::default());
-    assert_eq!(vocabulary.encode(&["<s>", "a", "</s>", "zzz", "<pad>"]), [UNK, 4, UNK, UNK, UNK, 2]);
+    assert_eq!(
+        vocabulary.encode(&["<s>", "a", "</s>", "zzz", "<pad>"]),
+        [UNK, 4, UNK, UNK, UNK, 2]
+    );
     assert_eq!(vocabulary.decode(&[2, 4, 3, 1, 2]), ["a", "<unk>"]);
 }
 

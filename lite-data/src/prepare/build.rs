@@ -20,12 +20,7 @@ use crate::{EOS, UNK};
 const BLOCK: usize = 1 << 14;
 
 /// Prepares everything into `folder`, the manifest last.
-pub fn build(
-    config: &DataConfig,
-    inputs: &Inputs,
-    folder: &Path,
-    progress: &dyn Progress,
-) -> Result<(), DataError> {
+pub fn build(config: &DataConfig, inputs: &Inputs, folder: &Path, progress: &dyn Progress) -> Result<(), DataError> {
     let mut words = WordCounts::default();
     let mut reports = write_text(config, inputs, folder, &mut words, progress)?;
 
@@ -102,11 +97,18 @@ fn make_vocabularies(config: &DataConfig, tokeniser: &Tokeniser, folder: &Path) 
         && let Tokeniser::SentencePiece(model) = tokeniser
         && let Some(source) = Vocabulary::from_pieces(model.pieces(), config.vocabulary.padding_factor)
     {
-        return Ok(Vocabularies { target: source.clone(), source, in_model_order: true });
+        return Ok(Vocabularies {
+            target: source.clone(),
+            source,
+            in_model_order: true,
+        });
     }
     let mut counts = [PieceCounts::default(), PieceCounts::default()];
     let target_side = usize::from(!config.vocabulary.joined);
-    let (source, target) = (side_path(folder, "train", "source"), side_path(folder, "train", "target"));
+    let (source, target) = (
+        side_path(folder, "train", "source"),
+        side_path(folder, "train", "target"),
+    );
     read_pairs(&source, &target, LineRules::default(), |_, pair| {
         let (source, target) = pair?;
         let (source, target) = (tokeniser.encode(&source), tokeniser.encode(&target));
@@ -202,12 +204,18 @@ fn fit(
             let most = format!("at most {} and {}", config.max_source_tokens, config.max_target_tokens);
             (Some(&mut report.too_long), most, fate)
         }
-        Some(Refusal::TooShort) if in_train => {
-            (Some(&mut report.too_short), format!("at least {} and </s>", config.min_tokens), "left out")
-        }
+        Some(Refusal::TooShort) if in_train => (
+            Some(&mut report.too_short),
+            format!("at least {} and </s>", config.min_tokens),
+            "left out",
+        ),
         Some(Refusal::Unbalanced) if in_train => {
             let ratio = config.max_ratio.unwrap_or_default();
-            (Some(&mut report.unbalanced), format!("at most {ratio} times as many"), "left out")
+            (
+                Some(&mut report.unbalanced),
+                format!("at most {ratio} times as many"),
+                "left out",
+            )
         }
         _ => (None, String::new(), ""),
     };
@@ -215,13 +223,18 @@ fn fit(
         *count += 1;
         if *count == 1 {
             let name = &report.name;
-            report.examples.push(format!("`{name}.source.txt` line {line}: {lengths}, {rule}: {fate}"));
+            report
+                .examples
+                .push(format!("`{name}.source.txt` line {line}: {lengths}, {rule}: {fate}"));
         }
         if in_train {
             return None;
         }
     }
-    for (side, most) in [(&mut source, config.max_source_tokens), (&mut target, config.max_target_tokens)] {
+    for (side, most) in [
+        (&mut source, config.max_source_tokens),
+        (&mut target, config.max_target_tokens),
+    ] {
         if side.len() > most {
             side.truncate(most - 1);
             side.push(EOS);
@@ -243,15 +256,23 @@ fn write_manifest(
     splits: Vec<SplitReport>,
     vocabularies: &Vocabularies,
 ) -> Result<(), DataError> {
-    let texts = SPLITS.iter().flat_map(|split| ["source.txt", "target.txt", "pairs"].map(|end| format!("{split}.{end}")));
+    let texts = SPLITS
+        .iter()
+        .flat_map(|split| ["source.txt", "target.txt", "pairs"].map(|end| format!("{split}.{end}")));
     let models = ["tokeniser.model", "vocabulary.source.txt", "vocabulary.target.txt"].map(str::to_owned);
     let outputs = models.into_iter().chain(texts).map(|name| {
         let path = folder.join(&name);
-        std::fs::File::open(&path).and_then(|file| file.sync_all()).map_err(DataError::io(&path))?;
+        std::fs::File::open(&path)
+            .and_then(|file| file.sync_all())
+            .map_err(DataError::io(&path))?;
         let (size, sha256) = hash_file(&path)?;
         Ok(Input { name, size, sha256 })
     });
-    let of_found = |file: &Found| Input { name: file.name.clone(), size: file.size, sha256: file.sha256.clone() };
+    let of_found = |file: &Found| Input {
+        name: file.name.clone(),
+        size: file.size,
+        sha256: file.sha256.clone(),
+    };
     let manifest = Manifest {
         version: VERSION,
         config: serde_json::to_value(config).unwrap_or_default(),

@@ -19,7 +19,9 @@ impl<'a> PairEncoder<'a> {
     /// An encoder with as many workers as rayon has threads.
     pub fn new(tokeniser: &'a Tokeniser, vocabularies: [&'a Vocabulary; 2]) -> Self {
         let worker = || vocabularies.map(|vocabulary| LineEncoder::new(tokeniser, vocabulary));
-        PairEncoder { workers: (0..rayon::current_num_threads()).map(|_| worker()).collect() }
+        PairEncoder {
+            workers: (0..rayon::current_num_threads()).map(|_| worker()).collect(),
+        }
     }
 
     /// The numbers of each pair, each side with its final `</s>`.
@@ -30,7 +32,10 @@ impl<'a> PairEncoder<'a> {
             .par_iter_mut()
             .zip(pairs.par_chunks(chunk))
             .map(|([sources, targets], pairs)| {
-                pairs.iter().map(|(source, target)| (sources.encode(source), targets.encode(target))).collect()
+                pairs
+                    .iter()
+                    .map(|(source, target)| (sources.encode(source), targets.encode(target)))
+                    .collect()
             })
             .collect();
         parts.into_iter().flatten().collect()
@@ -49,7 +54,12 @@ impl<'a> LineEncoder<'a> {
     /// An encoder that has seen nothing yet.
     pub fn new(tokeniser: &'a Tokeniser, vocabulary: &'a Vocabulary) -> Self {
         let by_words = tokeniser.words_are_independent() && matches!(tokeniser, Tokeniser::SentencePiece(_));
-        LineEncoder { tokeniser, vocabulary, by_words, known: FxHashMap::default() }
+        LineEncoder {
+            tokeniser,
+            vocabulary,
+            by_words,
+            known: FxHashMap::default(),
+        }
     }
 
     /// The numbers of a line, with the final `</s>`.

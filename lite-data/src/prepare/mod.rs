@@ -61,11 +61,7 @@ pub struct Prepared {
 }
 
 /// Prepares a corpus, or finds it prepared.
-pub fn prepare(
-    config: &DataConfig,
-    options: &PrepareOptions,
-    progress: &dyn Progress,
-) -> Result<Prepared, DataError> {
+pub fn prepare(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progress) -> Result<Prepared, DataError> {
     config.validate()?;
     let parent = options.data_root.join("prepared");
     fs::create_dir_all(&parent).map_err(DataError::io(&parent))?;
@@ -79,7 +75,12 @@ pub fn prepare(
 
     let inputs = find_inputs(config, options, progress)?;
     let key = key(config, &inputs);
-    let root = parent.join(format!("{}-{}-{}", config.source_language, config.target_language, &key[..16]));
+    let root = parent.join(format!(
+        "{}-{}-{}",
+        config.source_language,
+        config.target_language,
+        &key[..16]
+    ));
     if root.join(manifest::NAME).is_file() {
         match Prepared::open(&root) {
             Ok(prepared) => return Ok(prepared),
@@ -98,7 +99,10 @@ pub fn prepare(
     let prepared = Prepared::open(&root)?;
     for split in &prepared.manifest.splits {
         progress.message(&split.summary());
-        split.examples.iter().for_each(|example| progress.message(&format!("  {example}")));
+        split
+            .examples
+            .iter()
+            .for_each(|example| progress.message(&format!("  {example}")));
     }
     Ok(prepared)
 }
@@ -110,7 +114,11 @@ impl Prepared {
         if manifest.version != manifest::VERSION {
             return Err(DataError::damaged(
                 &root.join(manifest::NAME),
-                format!("prepared by version {}, this is version {}", manifest.version, manifest::VERSION),
+                format!(
+                    "prepared by version {}, this is version {}",
+                    manifest.version,
+                    manifest::VERSION
+                ),
             ));
         }
         manifest.check(root)?;
@@ -127,11 +135,17 @@ impl Prepared {
             root: root.to_path_buf(),
         };
         let pieces = prepared.source_vocabulary.len().max(prepared.target_vocabulary.len()) as u64;
-        for (split, store) in SPLITS.into_iter().zip([&prepared.train, &prepared.valid, &prepared.test]) {
+        for (split, store) in SPLITS
+            .into_iter()
+            .zip([&prepared.train, &prepared.valid, &prepared.test])
+        {
             if store.largest_id() >= pieces {
                 return Err(DataError::damaged(
                     &root.join(format!("{split}.pairs")),
-                    format!("id {} in a store whose vocabularies have {pieces} pieces", store.largest_id()),
+                    format!(
+                        "id {} in a store whose vocabularies have {pieces} pieces",
+                        store.largest_id()
+                    ),
                 ));
             }
         }
@@ -204,7 +218,11 @@ fn archives_error(archives: &[Archive]) -> DataError {
 
 /// Hash of the section and the inputs: the same inputs under other paths give the same key.
 fn key(config: &DataConfig, inputs: &Inputs) -> String {
-    let mut config = DataConfig { files: Files::default(), archives: Vec::new(), ..config.clone() };
+    let mut config = DataConfig {
+        files: Files::default(),
+        archives: Vec::new(),
+        ..config.clone()
+    };
     let mut hash = Sha256::new();
     hash.update(format!("lite-data {}\n", manifest::VERSION));
     match inputs {
@@ -217,7 +235,10 @@ fn key(config: &DataConfig, inputs: &Inputs) -> String {
         Inputs::Files(files) => {
             config.corpus = Corpus::Files;
             config.grammar = Default::default();
-            files.iter().flatten().for_each(|file| hash.update(format!("{}\n", file.sha256)));
+            files
+                .iter()
+                .flatten()
+                .for_each(|file| hash.update(format!("{}\n", file.sha256)));
         }
     }
     // A section of plain values always has a JSON form; its debug form would serve as well.

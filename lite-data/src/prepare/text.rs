@@ -31,14 +31,22 @@ pub fn write_text(
     // Pairs of valid and test, and whether train has them too.
     let mut seen: FxHashMap<u64, bool> = FxHashMap::default();
     let mut hashes: [Vec<u64>; 3] = Default::default();
-    let mut reports: Vec<SplitReport> =
-        SPLITS.iter().map(|name| SplitReport { name: (*name).into(), ..SplitReport::default() }).collect();
+    let mut reports: Vec<SplitReport> = SPLITS
+        .iter()
+        .map(|name| SplitReport {
+            name: (*name).into(),
+            ..SplitReport::default()
+        })
+        .collect();
     // Train last, so that it can be compared with the others without being kept.
     for split in [2, 1, 0] {
         let name = SPLITS[split];
         let report = &mut reports[split];
         let in_train = split == 0;
-        let mut writers = [TextWriter::new(folder, name, "source")?, TextWriter::new(folder, name, "target")?];
+        let mut writers = [
+            TextWriter::new(folder, name, "source")?,
+            TextWriter::new(folder, name, "target")?,
+        ];
         progress.begin(&format!("reading {name}"), None);
         let mut each = |line: usize, pair: Result<(String, String), Broken>| -> Result<(), DataError> {
             report.lines = line;
@@ -61,7 +69,9 @@ pub fn write_text(
                 if report.empty == 1 {
                     let side = if source.trim().is_empty() { "source" } else { "target" };
                     let fate = if in_train { "left out" } else { "kept" };
-                    report.examples.push(format!("{name} line {line}: the {side} is empty: {fate}"));
+                    report
+                        .examples
+                        .push(format!("{name} line {line}: the {side} is empty: {fate}"));
                 }
                 if in_train {
                     return Ok(());
@@ -92,7 +102,10 @@ pub fn write_text(
                 let rules = LineRules::new(config);
                 let pairs = [&splits.train, &splits.valid, &splits.test][split];
                 for (index, (source, target)) in pairs.iter().enumerate() {
-                    each(index + 1, Ok((rules.apply(source.clone()), rules.apply(target.clone()))))?;
+                    each(
+                        index + 1,
+                        Ok((rules.apply(source.clone()), rules.apply(target.clone()))),
+                    )?;
                 }
             }
         }
@@ -114,7 +127,10 @@ impl TextWriter {
     fn new(folder: &Path, split: &str, side: &str) -> Result<Self, DataError> {
         let path = side_path(folder, split, side);
         let file = File::create(&path).map_err(DataError::io(&path))?;
-        Ok(TextWriter { path, writer: BufWriter::with_capacity(1 << 18, file) })
+        Ok(TextWriter {
+            path,
+            writer: BufWriter::with_capacity(1 << 18, file),
+        })
     }
 
     fn line(&mut self, line: &str) -> Result<(), DataError> {

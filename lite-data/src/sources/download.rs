@@ -23,7 +23,10 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Retry { attempts: 5, first_pause: Duration::from_secs(1) }
+        Retry {
+            attempts: 5,
+            first_pause: Duration::from_secs(1),
+        }
     }
 }
 
@@ -38,12 +41,7 @@ enum Failure {
 }
 
 /// Fetches `remote` to `path`. Nothing is ever found under `path` that was not checked.
-pub(super) fn download(
-    remote: &Remote,
-    path: &Path,
-    retry: &Retry,
-    progress: &dyn Progress,
-) -> Result<(), DataError> {
+pub(super) fn download(remote: &Remote, path: &Path, retry: &Retry, progress: &dyn Progress) -> Result<(), DataError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(DataError::io(folder))?;
     }
@@ -66,7 +64,9 @@ pub(super) fn download(
         }
         return Err(error);
     }
-    fs::File::open(&part).and_then(|file| file.sync_all()).map_err(DataError::io(&part))?;
+    fs::File::open(&part)
+        .and_then(|file| file.sync_all())
+        .map_err(DataError::io(&part))?;
     fs::rename(&part, path).map_err(DataError::io(path))
 }
 
@@ -101,7 +101,10 @@ fn receive(remote: &Remote, part: &Path, retry: &Retry, progress: &dyn Progress)
         }
         failures += 1;
         if failures >= retry.attempts {
-            return Err(give_up(remote, format!("{message} (after {failures} attempts without a new byte)")));
+            return Err(give_up(
+                remote,
+                format!("{message} (after {failures} attempts without a new byte)"),
+            ));
         }
         let pause = retry.first_pause * 2u32.saturating_pow(failures - 1).min(64);
         progress.message(&format!("`{}`: {message}; trying again in {pause:?}", remote.url));
@@ -113,7 +116,10 @@ fn give_up(remote: &Remote, message: String) -> DataError {
     DataError::Download {
         url: remote.url.clone(),
         message,
-        hint: format!("fetch it by other means and name its folder with --mirror (it is looked for as `{}`)", remote.path),
+        hint: format!(
+            "fetch it by other means and name its folder with --mirror (it is looked for as `{}`)",
+            remote.path
+        ),
     }
 }
 
@@ -140,10 +146,16 @@ fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), 
     let append = match status {
         StatusCode::OK => false,
         StatusCode::PARTIAL_CONTENT => {
-            let range = response.headers().get("content-range").and_then(|value| value.to_str().ok()).unwrap_or("");
+            let range = response
+                .headers()
+                .get("content-range")
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or("");
             if !range.starts_with(&format!("bytes {have}-")) {
                 remove(part).map_err(Failure::Here)?;
-                return Err(Failure::Passing(format!("asked for bytes from {have}, was sent `{range}`")));
+                return Err(Failure::Passing(format!(
+                    "asked for bytes from {have}, was sent `{range}`"
+                )));
             }
             true
         }
@@ -163,7 +175,12 @@ fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), 
         options.append(true).open(part).map_err(here)?
     } else {
         have = 0;
-        options.write(true).create(true).truncate(true).open(part).map_err(here)?
+        options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(part)
+            .map_err(here)?
     };
     // One byte more than expected is enough to know that the file is another one.
     let mut body = response.into_body().into_reader().take(remote.size - have + 1);
@@ -171,11 +188,19 @@ fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), 
     loop {
         let n = match body.read(&mut buffer) {
             Ok(0) if have < remote.size => {
-                return Err(Failure::Passing(format!("the connection ended after {have} of {} bytes", remote.size)));
+                return Err(Failure::Passing(format!(
+                    "the connection ended after {have} of {} bytes",
+                    remote.size
+                )));
             }
             Ok(0) => return Ok(()),
             Ok(n) => n,
-            Err(error) => return Err(Failure::Passing(format!("{error} after {have} of {} bytes", remote.size))),
+            Err(error) => {
+                return Err(Failure::Passing(format!(
+                    "{error} after {have} of {} bytes",
+                    remote.size
+                )));
+            }
         };
         file.write_all(&buffer[..n]).map_err(here)?;
         have += n as u64;

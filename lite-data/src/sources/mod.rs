@@ -45,7 +45,12 @@ pub fn fetch(file: &File, options: &SourceOptions, progress: &dyn Progress) -> R
     match file {
         File::Local(path) => {
             let (size, sha256) = hash_file(path)?;
-            Ok(Found { path: path.clone(), name: path.display().to_string(), size, sha256 })
+            Ok(Found {
+                path: path.clone(),
+                name: path.display().to_string(),
+                size,
+                sha256,
+            })
         }
         File::Remote(remote) => fetch_remote(remote, options, progress),
     }
@@ -59,7 +64,11 @@ fn fetch_remote(remote: &Remote, options: &SourceOptions, progress: &dyn Progres
             check_file(&path, remote)?;
             return Ok(found(path, remote));
         }
-        progress.message(&format!("`{}` is not in the mirror `{}`", remote.path, mirror.display()));
+        progress.message(&format!(
+            "`{}` is not in the mirror `{}`",
+            remote.path,
+            mirror.display()
+        ));
     }
     let path = options.downloads.join(&remote.path);
     if path.is_file() {
@@ -81,7 +90,12 @@ fn fetch_remote(remote: &Remote, options: &SourceOptions, progress: &dyn Progres
 }
 
 fn found(path: PathBuf, remote: &Remote) -> Found {
-    Found { path, name: remote.path.clone(), size: remote.size, sha256: remote.sha256.clone() }
+    Found {
+        path,
+        name: remote.path.clone(),
+        size: remote.size,
+        sha256: remote.sha256.clone(),
+    }
 }
 
 /// A definition must not write outside of the download folder.
@@ -100,7 +114,12 @@ fn check_relative(path: &str) -> Result<(), DataError> {
 fn check_file(path: &Path, remote: &Remote) -> Result<(), DataError> {
     let size = fs::metadata(path).map_err(DataError::io(path))?.len();
     let wrong = |what, found: String, expected: String| {
-        Err(DataError::WrongFile { path: path.to_path_buf(), what, found, expected })
+        Err(DataError::WrongFile {
+            path: path.to_path_buf(),
+            what,
+            found,
+            expected,
+        })
     };
     if size != remote.size {
         return wrong("size", size.to_string(), remote.size.to_string());
@@ -137,7 +156,10 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 pub fn open_text(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
     let file = fs::File::open(path).map_err(DataError::io(path))?;
     let mut reader = BufReader::with_capacity(1 << 18, file);
-    let is_gzip = reader.fill_buf().map_err(DataError::io(path))?.starts_with(&[0x1f, 0x8b]);
+    let is_gzip = reader
+        .fill_buf()
+        .map_err(DataError::io(path))?
+        .starts_with(&[0x1f, 0x8b]);
     if is_gzip {
         Ok(Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader))))
     } else {
@@ -153,7 +175,12 @@ mod tests {
     use crate::progress::Silent;
 
     fn options(folder: &Path) -> SourceOptions {
-        SourceOptions { downloads: folder.join("downloads"), mirror: None, offline: true, retry: Retry::default() }
+        SourceOptions {
+            downloads: folder.join("downloads"),
+            mirror: None,
+            offline: true,
+            retry: Retry::default(),
+        }
     }
 
     #[test]
@@ -172,8 +199,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut options = options(folder.path());
         let sha256 = hexadecimal(&Sha256::digest(b"abc"));
-        let mut remote =
-            Remote { url: "http://nowhere.invalid/a".into(), path: "c/a".into(), size: 3, sha256: sha256.clone() };
+        let mut remote = Remote {
+            url: "http://nowhere.invalid/a".into(),
+            path: "c/a".into(),
+            size: 3,
+            sha256: sha256.clone(),
+        };
         let error = fetch(&File::Remote(remote.clone()), &options, &Silent).unwrap_err();
         assert!(error.to_string().contains("network is off"), "{error}");
 

@@ -93,7 +93,11 @@ mod tests {
     fn trained(model: SubwordModel, lines: &[&str]) -> Tokeniser {
         let mut words = WordCounts::default();
         lines.iter().for_each(|line| words.add(line));
-        let config = TokeniserConfig { model, vocabulary_size: 60, ..TokeniserConfig::default() };
+        let config = TokeniserConfig {
+            model,
+            vocabulary_size: 60,
+            ..TokeniserConfig::default()
+        };
         let bytes = train(&words, &config).unwrap();
         assert_eq!(bytes, train(&words, &config).unwrap(), "training is not deterministic");
         Tokeniser::from_bytes(bytes, Path::new("tokeniser.model")).unwrap()
@@ -112,24 +116,38 @@ mod tests {
             let tokeniser = trained(model, &LINES);
             for line in LINES {
                 let pieces = tokeniser.encode(line);
-                assert_eq!(tokeniser.decode(&pieces.iter().map(String::as_str).collect::<Vec<_>>()), line);
+                assert_eq!(
+                    tokeniser.decode(&pieces.iter().map(String::as_str).collect::<Vec<_>>()),
+                    line
+                );
             }
         }
     }
 
     #[test]
     fn special_names_and_unknown_characters_in_text_stay_text() {
-        let tokeniser = trained(SubwordModel::Bpe, &[LINES[0], "<s> </s> <pad> <unk>", "<s> </s> <pad> <unk>"]);
+        let tokeniser = trained(
+            SubwordModel::Bpe,
+            &[LINES[0], "<s> </s> <pad> <unk>", "<s> </s> <pad> <unk>"],
+        );
         for line in ["<s> the </s> <pad> <unk>", "the ☃☃ man"] {
             let pieces = tokeniser.encode(line);
-            assert!(pieces.iter().all(|piece| piece != "<s>" && piece != "</s>"), "{pieces:?}");
-            assert_eq!(tokeniser.decode(&pieces.iter().map(String::as_str).collect::<Vec<_>>()), line);
+            assert!(
+                pieces.iter().all(|piece| piece != "<s>" && piece != "</s>"),
+                "{pieces:?}"
+            );
+            assert_eq!(
+                tokeniser.decode(&pieces.iter().map(String::as_str).collect::<Vec<_>>()),
+                line
+            );
         }
     }
 
     #[test]
     fn broken_models_are_named_and_never_panic() {
-        let Tokeniser::SentencePiece(model) = trained(SubwordModel::Bpe, &LINES) else { unreachable!() };
+        let Tokeniser::SentencePiece(model) = trained(SubwordModel::Bpe, &LINES) else {
+            unreachable!()
+        };
         let bytes = model.bytes().to_vec();
         for length in 0..bytes.len() {
             // Some prefixes are valid models with fewer pieces; the manifest's hash finds those.

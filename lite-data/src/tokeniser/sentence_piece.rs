@@ -44,11 +44,25 @@ impl SentencePiece {
             .map_err(|error| damaged(format!("this is no SentencePiece model: {error}")))?;
         check(&proto).map_err(damaged)?;
         let processor = processor(&proto).map_err(damaged)?;
-        let kinds = proto.pieces.iter().map(|piece| (piece.piece().to_owned(), kind(piece))).collect();
-        let unknown_surface =
-            proto.trainer_spec.as_ref().and_then(|spec| spec.unk_surface.clone()).unwrap_or(UNKNOWN_SURFACE.into());
+        let kinds = proto
+            .pieces
+            .iter()
+            .map(|piece| (piece.piece().to_owned(), kind(piece)))
+            .collect();
+        let unknown_surface = proto
+            .trainer_spec
+            .as_ref()
+            .and_then(|spec| spec.unk_surface.clone())
+            .unwrap_or(UNKNOWN_SURFACE.into());
         let words_are_independent = words_are_independent(&proto);
-        Ok(SentencePiece { bytes, proto, kinds, words_are_independent, unknown_surface, processor })
+        Ok(SentencePiece {
+            bytes,
+            proto,
+            kinds,
+            words_are_independent,
+            unknown_surface,
+            processor,
+        })
     }
 
     /// The bytes of the `.model` file.
@@ -98,7 +112,9 @@ impl SentencePiece {
 }
 
 fn spaces(piece: &str) -> impl Iterator<Item = char> {
-    piece.chars().map(|character| if character == SPACE { ' ' } else { character })
+    piece
+        .chars()
+        .map(|character| if character == SPACE { ' ' } else { character })
 }
 
 fn kind(piece: &proto::Piece) -> i32 {
@@ -115,10 +131,17 @@ fn check(model: &ModelProto) -> Result<(), String> {
     let spec = model.trainer_spec.clone().unwrap_or_default();
     let model_type = spec.model_type.unwrap_or(proto::UNIGRAM);
     if ![proto::UNIGRAM, proto::BPE].contains(&model_type) {
-        return Err(format!("its model type is {model_type}; unigram (1) and BPE (2) can be read"));
+        return Err(format!(
+            "its model type is {model_type}; unigram (1) and BPE (2) can be read"
+        ));
     }
     let unknown = spec.unk_id.unwrap_or(0);
-    let is_unknown = |id: i32| model.pieces.get(id as usize).is_some_and(|piece| kind(piece) == proto::UNKNOWN);
+    let is_unknown = |id: i32| {
+        model
+            .pieces
+            .get(id as usize)
+            .is_some_and(|piece| kind(piece) == proto::UNKNOWN)
+    };
     if unknown < 0 || !is_unknown(unknown) {
         return Err(format!("its piece {unknown} should be the unknown one, and is not"));
     }
@@ -133,13 +156,21 @@ fn check(model: &ModelProto) -> Result<(), String> {
             ));
         }
         if !piece.score().is_finite() {
-            return Err(format!("the score of its piece {id} `{}` is {}", piece.piece(), piece.score()));
+            return Err(format!(
+                "the score of its piece {id} `{}` is {}",
+                piece.piece(),
+                piece.score()
+            ));
         }
     }
     if spec.treat_whitespace_as_suffix() {
         return Err("it treats the space as a suffix; such models cannot be read".into());
     }
-    if model.normalizer_spec.as_ref().is_some_and(|spec| spec.escape_whitespaces == Some(false)) {
+    if model
+        .normalizer_spec
+        .as_ref()
+        .is_some_and(|spec| spec.escape_whitespaces == Some(false))
+    {
         return Err("it does not escape spaces; such models cannot be read".into());
     }
     Ok(())
@@ -147,13 +178,23 @@ fn check(model: &ModelProto) -> Result<(), String> {
 
 fn words_are_independent(model: &ModelProto) -> bool {
     let normalizer = model.normalizer_spec.clone().unwrap_or_default();
-    let identity = normalizer.precompiled_charsmap.as_deref().unwrap_or_default().is_empty();
+    let identity = normalizer
+        .precompiled_charsmap
+        .as_deref()
+        .unwrap_or_default()
+        .is_empty();
     let default_spaces =
         normalizer.add_dummy_prefix.unwrap_or(true) && normalizer.remove_extra_whitespaces.unwrap_or(true);
-    let is_bpe = model.trainer_spec.as_ref().is_some_and(|spec| spec.model_type == Some(proto::BPE));
+    let is_bpe = model
+        .trainer_spec
+        .as_ref()
+        .is_some_and(|spec| spec.model_type == Some(proto::BPE));
     let space = SPACE.to_string();
     let space_is_known = model.pieces.iter().any(|piece| piece.piece() == space);
-    let within_words = model.pieces.iter().all(|piece| !piece.piece().chars().skip(1).any(|c| c == SPACE));
+    let within_words = model
+        .pieces
+        .iter()
+        .all(|piece| !piece.piece().chars().skip(1).any(|c| c == SPACE));
     identity && default_spaces && is_bpe && space_is_known && within_words
 }
 
@@ -183,5 +224,10 @@ fn processor(model: &ModelProto) -> Result<Processor, String> {
 
 #[cfg(feature = "sentencepiece-cpp")]
 fn encode_pieces(processor: &Processor, line: &str) -> Vec<String> {
-    processor.encode(line).unwrap_or_default().into_iter().map(|piece| piece.piece).collect()
+    processor
+        .encode(line)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|piece| piece.piece)
+        .collect()
 }

@@ -124,21 +124,39 @@ fn train_bpe(
     max_piece_length: usize,
 ) -> Result<Vec<(String, f32)>, DataError> {
     // The trainer counts pairs in 32 bits.
-    let symbols: u64 = fragments.iter().map(|(word, count)| count * word.chars().count() as u64).sum();
+    let symbols: u64 = fragments
+        .iter()
+        .map(|(word, count)| count * word.chars().count() as u64)
+        .sum();
     let scale = symbols.div_ceil(i32::MAX as u64).max(1);
-    let counts = fragments.into_iter().map(|(word, count)| (word.into(), count.div_ceil(scale))).collect();
+    let counts = fragments
+        .into_iter()
+        .map(|(word, count)| (word.into(), count.div_ceil(scale)))
+        .collect();
     let trainer = BpeTrainer::builder()
         .vocab_size(room)
         .show_progress(false)
         .max_token_length(Some(max_piece_length))
         .build();
     let mut model = BPE::default();
-    trainer.do_train(&counts, &mut model).map_err(|error| DataError::Tokeniser(error.to_string()))?;
-    let mut merges: Vec<(u32, String)> =
-        model.get_vocab().into_iter().map(|(piece, id)| (id, piece)).filter(|(_, piece)| !is_character(piece)).collect();
+    trainer
+        .do_train(&counts, &mut model)
+        .map_err(|error| DataError::Tokeniser(error.to_string()))?;
+    let mut merges: Vec<(u32, String)> = model
+        .get_vocab()
+        .into_iter()
+        .map(|(piece, id)| (id, piece))
+        .filter(|(_, piece)| !is_character(piece))
+        .collect();
     merges.sort_unstable();
-    let pieces = merges.into_iter().map(|(_, piece)| piece).chain(alphabet.iter().map(char::to_string));
-    Ok(pieces.enumerate().map(|(rank, piece)| (piece, 0.0 - rank as f32)).collect())
+    let pieces = merges
+        .into_iter()
+        .map(|(_, piece)| piece)
+        .chain(alphabet.iter().map(char::to_string));
+    Ok(pieces
+        .enumerate()
+        .map(|(rank, piece)| (piece, 0.0 - rank as f32))
+        .collect())
 }
 
 fn train_unigram(
@@ -150,7 +168,10 @@ fn train_unigram(
     // The trainer counts in 32 bits.
     let total: u64 = fragments.iter().map(|(_, count)| count).sum();
     let scale = total.div_ceil(u32::MAX as u64 / 2).max(1);
-    let sentences = fragments.into_iter().map(|(word, count)| (word, count.div_ceil(scale) as u32)).collect();
+    let sentences = fragments
+        .into_iter()
+        .map(|(word, count)| (word, count.div_ceil(scale) as u32))
+        .collect();
     let trainer = UnigramTrainer::builder()
         .vocab_size(room as u32)
         .show_progress(false)
@@ -163,7 +184,8 @@ fn train_unigram(
         .build()
         .map_err(|error| DataError::Tokeniser(error.to_string()))?;
     let mut model = Unigram::default();
-    pool.install(|| trainer.do_train(sentences, &mut model)).map_err(|error| DataError::Tokeniser(error.to_string()))?;
+    pool.install(|| trainer.do_train(sentences, &mut model))
+        .map_err(|error| DataError::Tokeniser(error.to_string()))?;
     let mut pieces: Vec<(String, f64)> = model.iter().filter(|(piece, _)| piece != "<unk>").cloned().collect();
     order_rare_characters(&mut pieces, alphabet);
     pieces.sort_by(|(a, x), (b, y)| y.total_cmp(x).then_with(|| a.cmp(b)));
