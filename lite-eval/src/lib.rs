@@ -9,6 +9,7 @@
 //!
 //! It knows no optimiser and no training data; training meets it in a run folder.
 
+pub mod bench;
 pub mod decode;
 pub mod device;
 pub mod evaluate;

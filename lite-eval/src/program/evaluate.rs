@@ -1,0 +1,85 @@
+//! `lite-eval evaluate`: a run's test set, decoded and scored.
+
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use clap::ValueEnum;
+use lite_data::progress::Stderr;
+use lite_data::{PrepareOptions, prepare};
+use lite_eval::evaluate::{Split, evaluate};
+use lite_eval::run::Run;
+
+use super::{DeviceArguments, print_json, print_table};
+
+/// Decode a split of a run's corpus, score it, and write hypotheses.txt and scores.json into the run folder
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  lite-eval evaluate --run runs/multi30k-enfr/lite --mirror ../shared/data")]
+pub struct Arguments {
+    /// Run folder
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Which split
+    #[arg(long, default_value = "test")]
+    split: SplitName,
+    /// Where prepared corpora are kept
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Folder with the corpus's files, asked before the network
+    #[arg(long, value_name = "DIR")]
+    mirror: Option<PathBuf>,
+    /// Never use the network
+    #[arg(long)]
+    offline: bool,
+    /// Print the scores as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum SplitName {
+    Valid,
+    Test,
+}
+
+impl From<SplitName> for Split {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Valid => Self::Valid,
+            SplitName::Test => Self::Test,
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let device = arguments.device.device.open()?;
+    let run = Run::open(&arguments.run, &device)?;
+    let progress = Stderr::default();
+    let options = PrepareOptions {
+        data_root: arguments.data.clone(),
+        mirror: arguments.mirror.clone(),
+        offline: arguments.offline,
+    };
+    let prepared = prepare(&run.data, &options, &progress)?;
+    ensure!(
+        prepared.tokeniser.bytes() == run.text.tokeniser.bytes()
+            && prepared.target_vocabulary.to_text() == run.text.target.to_text(),
+        "`{}` was trained with another tokeniser or vocabulary than `{}` holds",
+        arguments.run.display(),
+        prepared.root.display()
+    );
+    let split = arguments.split.into();
+    let found = evaluate(&run.model, &run.model_config, &prepared, split, &run.decode, &device, &progress)?;
+    // What a run folder keeps is its test set.
+    if split == Split::Test {
+        found.write(&run.folder)?;
+    }
+    if arguments.json {
+        return print_json(&found);
+    }
+    let rows = found.scores.iter().map(|score| vec![score.name.clone(), format!("{:.2}", score.value)]);
+    print_table(&["score", split.name()], &rows.collect::<Vec<_>>())?;
+    found.scores.iter().for_each(|score| eprintln!("{}: {}", score.name, score.signature));
+    Ok(())
+}

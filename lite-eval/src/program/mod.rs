@@ -1,0 +1,124 @@
+//! The commands of `lite-eval`. Data go to stdout, talk to stderr; 0 is done, 1 failed, 2 a wrong command line.
+
+mod bench;
+mod cost;
+mod errors;
+mod evaluate;
+mod metrics;
+mod plot;
+mod tables;
+mod translate;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use lite_eval::device::DeviceName;
+
+/// Translates, scores and compares what lite-train trained.
+#[derive(Parser, Debug)]
+#[command(name = "lite-eval", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Translate(translate::Arguments),
+    Evaluate(evaluate::Arguments),
+    Metrics(metrics::Arguments),
+    Cost(cost::Arguments),
+    Tables(tables::Arguments),
+    Plot(plot::Arguments),
+    Bench(bench::Arguments),
+}
+
+/// Does what the command line says.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let result = match arguments.command {
+        Command::Translate(arguments) => translate::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Metrics(arguments) => metrics::run(&arguments),
+        Command::Cost(arguments) => cost::run(&arguments),
+        Command::Tables(arguments) => tables::run(&arguments),
+        Command::Plot(arguments) => plot::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read stdout has seen enough.
+        Err(error) if errors::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            errors::report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Which device computes.
+#[derive(Args, Debug)]
+struct DeviceArguments {
+    /// flex, ndarray, wgpu or cuda; the last two need `--features`
+    #[arg(long, value_name = "DEVICE", default_value = "flex")]
+    device: DeviceName,
+}
+
+/// Where records are.
+#[derive(Args, Debug)]
+struct ResultsArguments {
+    /// Folder of records
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    results: PathBuf,
+}
+
+/// Prints a value as one line of JSON.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    Ok(writeln!(out)?)
+}
+
+/// Prints a table whose first column is text and whose others are numbers.
+fn print_table(header: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([header[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let mut out = io::stdout().lock();
+    let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+    for row in std::iter::once(&header).chain(rows) {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells: Vec<String> = cells
+            .map(|(i, (cell, &width))| if i == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") })
+            .collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// The lines of a text file. Invalid UTF-8 is an error that names its line.
+fn read_lines(path: &Path) -> anyhow::Result<Vec<String>> {
+    let bytes = std::fs::read(path).with_context(|| format!("`{}`", path.display()))?;
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lines = bytes.split(|&byte| byte == b'\n').enumerate();
+    lines.map(|(i, line)| text_line(line, &format!("`{}`", path.display()), i + 1)).collect()
+}
+
+/// One line without its `\r`, or an error that names it.
+fn text_line(bytes: &[u8], place: &str, line: usize) -> anyhow::Result<String> {
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => {
+            let at = error.valid_up_to();
+            anyhow::bail!("{place} line {line}: byte {} is {:#04x}, which is no UTF-8", at + 1, bytes[at])
+        }
+    }
+}

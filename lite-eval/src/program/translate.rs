@@ -1,0 +1,181 @@
+//! `lite-eval translate`: stdin to stdout, a line for a line.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use clap::ValueEnum;
+use lite_eval::decode::DecodeConfig;
+use lite_eval::evaluate::cut_message;
+use lite_eval::run::Run;
+use lite_eval::{Hypothesis, fit, translate};
+use serde::Serialize;
+
+use super::{DeviceArguments, print_json, text_line};
+
+/// Translate lines from stdin to stdout
+///
+/// Lines are read in groups, decoded in batches sorted by length, and written in their order. An empty line gives an
+/// empty line. With --json, one object a line:
+/// {"line": 0, "hypotheses": [{"text": "..", "tokens": [".."], "score": -4.25, "token_scores": [..]}]}
+/// where the last token is </s>.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  lite-eval translate --run runs/quick/lite < sentences.en > sentences.fr")]
+pub struct Arguments {
+    /// Run folder
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Hypotheses followed at a time [default: the definition's]
+    #[arg(long, value_name = "N")]
+    beam: Option<usize>,
+    /// Exponent of the length that divides a score [default: the definition's]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    length_penalty: Option<f32>,
+    /// Sentences decoded together [default: the definition's]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Hypotheses written for each line; above 1 as LINE, SCORE and TEXT between tabs
+    #[arg(long, value_name = "N")]
+    n_best: Option<usize>,
+    /// Whether a line is text or pieces between spaces
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    input_format: InputFormat,
+    /// Write JSON lines
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq)]
+enum InputFormat {
+    /// Text, which the run's tokeniser cuts into pieces
+    Text,
+    /// Pieces of the run's vocabulary
+    Tokens,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    line: usize,
+    hypotheses: Vec<Translation<'a>>,
+}
+
+#[derive(Serialize, Default)]
+struct Translation<'a> {
+    text: String,
+    tokens: Vec<&'a str>,
+    score: f32,
+    token_scores: &'a [f32],
+}
+
+/// Batches that are read before the first is decoded, so that sorting by length saves padding.
+const BATCHES_READ: usize = 8;
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let device = arguments.device.device.open()?;
+    let run = Run::open(&arguments.run, &device)?;
+    let config = decode_config(arguments, &run.decode)?;
+    let stdin = io::stdin();
+    // A person who types wants an answer to every line.
+    let group_size = if stdin.is_terminal() { 1 } else { BATCHES_READ * config.batch_size };
+    let mut input = stdin.lock();
+    let mut first = 0;
+    loop {
+        let lines = read_group(&mut input, first, group_size)?;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        translate_group(arguments, &run, &config, &device, first, &lines)?;
+        first += lines.len();
+    }
+}
+
+fn decode_config(arguments: &Arguments, defaults: &DecodeConfig) -> anyhow::Result<DecodeConfig> {
+    let beam = arguments.beam.unwrap_or(defaults.beam);
+    let config = DecodeConfig {
+        beam,
+        length_penalty: arguments.length_penalty.unwrap_or(defaults.length_penalty),
+        batch_size: arguments.batch_size.unwrap_or(defaults.batch_size),
+        n_best: arguments.n_best.unwrap_or(defaults.n_best.min(beam.max(1))),
+        ..defaults.clone()
+    };
+    config.validate()?;
+    Ok(config)
+}
+
+fn read_group(input: &mut impl BufRead, first: usize, size: usize) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut bytes = Vec::new();
+    while lines.len() < size {
+        bytes.clear();
+        if input.read_until(b'\n', &mut bytes)? == 0 {
+            break;
+        }
+        let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        lines.push(text_line(line, "stdin", first + lines.len() + 1)?);
+    }
+    Ok(lines)
+}
+
+fn translate_group(
+    arguments: &Arguments,
+    run: &Run,
+    config: &DecodeConfig,
+    device: &Device,
+    first: usize,
+    lines: &[String],
+) -> anyhow::Result<()> {
+    let max_positions = run.model_config.max_source_positions;
+    let mut sources = Vec::new();
+    let mut is_empty = Vec::new();
+    for (i, line) in lines.iter().enumerate() {
+        let mut source = match arguments.input_format {
+            InputFormat::Text => run.text.encode(line),
+            InputFormat::Tokens => run.text.encode_tokens(line),
+        };
+        if let Some(length) = fit(&mut source, max_positions) {
+            eprintln!("warning: {}", cut_message("stdin", first + i + 1, length, max_positions));
+        }
+        // Nothing but </s>.
+        is_empty.push(source.len() <= 1);
+        if source.len() > 1 {
+            sources.push(source);
+        }
+    }
+    let found = translate(&run.model, &run.model_config, &sources, config, device, &mut |_| {});
+    let mut found = found.iter();
+    for (i, is_empty) in is_empty.into_iter().enumerate() {
+        let hypotheses = if is_empty {
+            vec![Translation::default()]
+        } else {
+            found.next().into_iter().flatten().map(|hypothesis| translation(run, hypothesis)).collect()
+        };
+        write_line(arguments, config, Line { line: first + i, hypotheses })?;
+    }
+    Ok(io::stdout().flush()?)
+}
+
+fn translation<'a>(run: &'a Run, hypothesis: &'a Hypothesis) -> Translation<'a> {
+    Translation {
+        text: run.text.decode(&hypothesis.tokens),
+        tokens: run.text.pieces(&hypothesis.tokens),
+        score: hypothesis.score,
+        token_scores: &hypothesis.token_scores,
+    }
+}
+
+fn write_line(arguments: &Arguments, config: &DecodeConfig, line: Line<'_>) -> anyhow::Result<()> {
+    if arguments.json {
+        return print_json(&line);
+    }
+    let mut out = io::stdout().lock();
+    for Translation { text, score, .. } in &line.hypotheses {
+        if config.n_best > 1 {
+            writeln!(out, "{}\t{score:.4}\t{text}", line.line)?;
+        } else {
+            writeln!(out, "{text}")?;
+        }
+    }
+    Ok(())
+}
