@@ -1,7 +1,9 @@
 //! Dropout: zeroes entries with probability `p` and scales the rest by `1 / (1 - p)`.
 
 use burn::module::Module;
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::{Device, Distribution, Int, Shape, Tensor, TensorData};
+
+use crate::device::is_host;
 
 /// Dropout that acts on a training device (one with autodiff) and nowhere else.
 #[derive(Module, Debug)]
@@ -18,14 +20,90 @@ impl Dropout {
 
     /// Applies dropout; the identity outside training.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        if self.probability == 0.0 || !input.device().is_autodiff() {
+        let device = input.device();
+        if self.probability == 0.0 || !device.is_autodiff() {
             return input;
         }
-        let keep = 1.0 - self.probability;
         // The mask carries the scale, so that forward and backward are one product each.
-        let mask = input
-            .random_like(Distribution::Bernoulli(keep))
-            .mul_scalar(keep.recip());
+        let mask = if is_host(&device) {
+            let mask = host_mask(input.shape().num_elements(), self.probability, seed(&device));
+            Tensor::from_data(TensorData::new(mask, Shape::from(input.dims())), &device)
+        } else {
+            let keep = 1.0 - self.probability;
+            input.random_like(Distribution::Bernoulli(keep)).mul_scalar(keep.recip())
+        };
         input * mask
+    }
+}
+
+/// A seed from the device's own generator, so that `device.seed` governs dropout on every backend.
+fn seed(device: &Device) -> u64 {
+    let halves = Tensor::<1, Int>::random([2], Distribution::Uniform(0.0, f64::from(i32::MAX)), device);
+    halves.into_data().iter::<i64>().fold(0, |seed, half| (seed << 32) ^ half as u64)
+}
+
+/// A mask from a counter: entry `i` depends on `seed` and `i` alone. Four entries are drawn from 64 bits, so the
+/// probability is rounded to a multiple of 2^-16.
+///
+/// Burn's generator on the CPU draws one entry at a time and takes as long as the layer that it masks.
+fn host_mask(n_entries: usize, probability: f64, seed: u64) -> Vec<f32> {
+    let threshold = (probability * 65536.0).round() as u64;
+    let kept = (1.0 - threshold as f64 / 65536.0).recip() as f32;
+    let mut mask = vec![0.0; n_entries];
+    for (i, entries) in mask.chunks_mut(4).enumerate() {
+        let mut bits = split_mix(seed.wrapping_add((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        for entry in entries {
+            *entry = if bits & 0xffff < threshold { 0.0 } else { kept };
+            bits >>= 16;
+        }
+    }
+    mask
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+fn split_mix(x: u64) -> u64 {
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_drops_its_share_and_keeps_the_mean() {
+        for probability in [0.04, 0.3, 0.5, 0.9] {
+            let n_entries = 400_000;
+            let mask = host_mask(n_entries, probability, 3);
+            let dropped = mask.iter().filter(|x| **x == 0.0).count() as f64 / n_entries as f64;
+            // Five standard deviations of a binomial share.
+            let tolerance = 5.0 * (probability * (1.0 - probability) / n_entries as f64).sqrt();
+            assert!((dropped - probability).abs() < tolerance, "{probability}: {dropped}");
+            let mean = mask.iter().map(|x| f64::from(*x)).sum::<f64>() / n_entries as f64;
+            assert!((mean - 1.0).abs() < tolerance / (1.0 - probability) + 1e-4, "{probability}: {mean}");
+            // No lag of a row's length or less repeats more often than chance has it.
+            for lag in [1, 2, 3, 4, 16, 128] {
+                let both = mask.windows(lag + 1).filter(|w| w[0] == 0.0 && w[lag] == 0.0).count() as f64;
+                let share = both / n_entries as f64;
+                assert!((share - probability * probability).abs() < 6e-3, "{probability} lag {lag}: {share}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_device_seed_decides() {
+        let device = Device::flex().autodiff();
+        let dropped = |seed| {
+            device.seed(seed);
+            let ones = Tensor::<2>::ones([8, 33], &device);
+            let dropout = Dropout::new(0.3);
+            let first = dropout.forward(ones.clone()).into_data();
+            (first, dropout.forward(ones).into_data())
+        };
+        let ((a, b), (c, d), (e, _)) = (dropped(1), dropped(1), dropped(2));
+        assert_eq!((&a, &b), (&c, &d));
+        assert_ne!(a, b);
+        assert_ne!(a, e);
     }
 }

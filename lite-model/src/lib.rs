@@ -14,6 +14,7 @@ pub mod config;
 pub mod convolution;
 pub mod cost;
 pub mod decoder;
+pub mod device;
 pub mod dropout;
 pub mod embedding;
 pub mod encoder;

@@ -1,0 +1,20 @@
+//! What a device is, where the arithmetic depends on it.
+
+use burn::tensor::Device;
+
+/// Whether tensors of `device` are arrays in main memory (flex, ndarray), so that plain loops may work on them and
+/// reading one back costs nothing.
+pub fn is_host(device: &Device) -> bool {
+    let device = device.clone().inner();
+    #[cfg(feature = "flex")]
+    if device == Device::flex() {
+        return true;
+    }
+    #[cfg(feature = "ndarray")]
+    #[expect(deprecated, reason = "kept as a second CPU backend for as long as Burn has it")]
+    if device == Device::ndarray() {
+        return true;
+    }
+    let _ = device;
+    false
+}
