@@ -2,7 +2,10 @@
 
 pub mod forms;
 
-use super::lexicon::times::{MONTHS, UNITS, WEEKDAYS};
+mod adjuncts;
+
+use adjuncts::{adjunct, place, price, time};
+
 use super::lexicon::verbs::{BE, COST};
 use super::lexicon::{Kind, PERSON, Verb};
 use super::tree::*;
@@ -119,12 +122,14 @@ fn verb_phrase(tree: &Predicate, agreement: Agreement, question: Option<()>) -> 
         Core::Be(_) | Core::Passive(..) => group(&BE),
         Core::Cost(_) => group(&COST),
     };
-    phrase.rest.extend(complements(&tree.core, agreement));
+    phrase
+        .rest
+        .extend(complements(&tree.core, agreement, tree.polarity != Polarity::Yes));
     phrase.rest.extend(tree.adjuncts.iter().map(adjunct));
     phrase
 }
 
-fn complements(core: &Core, agreement: Agreement) -> Vec<String> {
+fn complements(core: &Core, agreement: Agreement, negated: bool) -> Vec<String> {
     match core {
         Core::Verb {
             object: what,
@@ -132,7 +137,10 @@ fn complements(core: &Core, agreement: Agreement) -> Vec<String> {
             ..
         } => {
             let to = recipient.iter().map(|whom| format!("to {}", object(whom)));
-            what.iter().map(object).chain(to).collect()
+            what.iter()
+                .map(|what| if negated { denied_object(what) } else { object(what) })
+                .chain(to)
+                .collect()
         }
         Core::Control(_, inner) => {
             let inner = Predicate::new(Tense::Infinitive, (**inner).clone());
@@ -260,6 +268,15 @@ fn object(tree: &Nominal) -> String {
     })
 }
 
+/// In the place of an object, after "not": "some" gives way to "any".
+fn denied_object(tree: &Nominal) -> String {
+    let text = object(tree);
+    match tree {
+        Nominal::Phrase(phrase) if phrase.determiner == Determiner::Partitive => text.replacen("some", "any", 1),
+        _ => text,
+    }
+}
+
 fn nominal(tree: &Nominal, pronoun: fn(&Pronoun) -> &'static str) -> String {
     match tree {
         Nominal::Pronoun(which) => pronoun(which).to_string(),
@@ -315,7 +332,7 @@ fn determiner(tree: &Determiner, plural: bool, next: &str) -> String {
     match tree {
         Determiner::The => "the".to_string(),
         Determiner::A => forms::article(next).to_string(),
-        Determiner::Some => "some".to_string(),
+        Determiner::Partitive => "some".to_string(),
         Determiner::This => (if plural { "these" } else { "this" }).to_string(),
         Determiner::Mine(owner) => possessive(owner).to_string(),
         Determiner::Number(n) => forms::number(*n),
@@ -341,76 +358,5 @@ fn possessive(owner: &Pronoun) -> &'static str {
         (5, _) => "their",
         (_, true) => "her",
         _ => "his",
-    }
-}
-
-fn adjunct(tree: &Adjunct) -> String {
-    match tree {
-        Adjunct::Place(where_) => place(where_),
-        Adjunct::Time(when) => time(*when),
-        Adjunct::Manner(pair) => pair.0.to_string(),
-        Adjunct::With(who) => format!("with {}", object(who)),
-        Adjunct::For(who) => format!("for {}", object(who)),
-    }
-}
-
-fn place(tree: &Place) -> String {
-    let word = |direction: &Direction| match direction {
-        Direction::In => "in",
-        Direction::To => "to",
-        Direction::From => "from",
-    };
-    match tree {
-        Place::At(preposition, what) => format!("{} {}", preposition.english, object(what)),
-        Place::City(direction, pair) => format!("{} {}", word(direction), pair.0),
-        Place::Country(direction, country) => format!("{} {}", word(direction), country.0),
-    }
-}
-
-fn duration(n: u32, unit: usize) -> String {
-    match (n, UNITS[unit].0) {
-        (1, unit) => format!("{} {unit}", forms::article(unit)),
-        (n, unit) => format!("{} {unit}s", forms::number(n)),
-    }
-}
-
-fn time(tree: Time) -> String {
-    match tree {
-        Time::Clock(12, 0) => "at noon".to_string(),
-        Time::Clock(0, 0) => "at midnight".to_string(),
-        Time::Clock(hour, minute) => {
-            let half = if hour < 12 { "am" } else { "pm" };
-            let hour = (hour + 11) % 12 + 1;
-            if minute == 0 {
-                format!("at {hour} {half}")
-            } else {
-                format!("at {hour}:{minute:02} {half}")
-            }
-        }
-        Time::Date(day, month, year) => format!("on {} {day}, {year}", MONTHS[month].0),
-        Time::Day(day, month) => format!("on {} {day}", MONTHS[month].0),
-        Time::Weekday(day) => format!("on {}", WEEKDAYS[day].0),
-        Time::Weekdays(day) => format!("on {}s", WEEKDAYS[day].0),
-        Time::WeekdayPart(day, part) => format!("on {} {}", WEEKDAYS[day].0, ["morning", "evening"][part]),
-        Time::Month(month) => format!("in {}", MONTHS[month].0),
-        Time::Year(year) => format!("in {year}"),
-        Time::Ago(n, unit) => format!("{} ago", duration(n, unit)),
-        Time::Within(n, unit) => format!("in {}", duration(n, unit)),
-        Time::During(n, unit) => format!("for {}", duration(n, unit)),
-        Time::Fixed(pair) => pair.0.to_string(),
-    }
-}
-
-fn price(cents: u32) -> String {
-    let (euros, cents) = (cents / 100, cents % 100);
-    let euros = if euros < 1000 {
-        euros.to_string()
-    } else {
-        format!("{},{:03}", euros / 1000, euros % 1000)
-    };
-    if cents == 0 {
-        format!("{euros} euros")
-    } else {
-        format!("{euros}.{cents:02} euros")
     }
 }

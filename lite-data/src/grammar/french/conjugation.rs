@@ -185,3 +185,43 @@ fn split_last_e(stem: &str, e: char) -> Option<(&str, &str)> {
     let one_consonant = tail.chars().count() == 1 && !"aeiouyéèê".contains(tail);
     one_consonant.then_some((root, tail))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Infinitive; il, nous, ils in the présent; nous in the imparfait; je in the futur; participle.
+    #[test]
+    #[rustfmt::skip]
+    fn forms_are_those_of_the_grammar_books() {
+        for (infinitive, expected) in [
+            ("manger", "mange mangeons mangent mangions mangerai mangé"),
+            ("commencer", "commence commençons commencent commencions commencerai commencé"),
+            ("acheter", "achète achetons achètent achetions achèterai acheté"),
+            ("espérer", "espère espérons espèrent espérions espérerai espéré"),
+            ("protéger", "protège protégeons protègent protégions protégerai protégé"),
+            ("essayer", "essaie essayons essaient essayions essaierai essayé"),
+            ("appeler", "appelle appelons appellent appelions appellerai appelé"),
+            ("dessiner", "dessine dessinons dessinent dessinions dessinerai dessiné"),
+            ("étudier", "étudie étudions étudient étudiions étudierai étudié"),
+            ("choisir", "choisit choisissons choisissent choisissions choisirai choisi"),
+            ("perdre", "perd perdons perdent perdions perdrai perdu"),
+            ("découvrir", "découvre découvrons découvrent découvrions découvrirai découvert"),
+            ("apprendre", "apprend apprenons apprennent apprenions apprendrai appris"),
+            ("revenir", "revient revenons reviennent revenions reviendrai revenu"),
+            ("sourire", "sourit sourions sourient souriions sourirai souri"),
+            ("être", "est sommes sont étions serai été"),
+            ("avoir", "a avons ont avions aurai eu"),
+            ("peindre", "peint peignons peignent peignions peindrai peint"),
+            ("recevoir", "reçoit recevons reçoivent recevions recevrai reçu"),
+            ("boire", "boit buvons boivent buvions boirai bu"),
+        ] {
+            let verb = conjugate(infinitive);
+            let found = [
+                verb.present[2].clone(), verb.present[3].clone(), verb.present[5].clone(),
+                verb.imperfect(3), verb.future(0), verb.participle.clone(),
+            ];
+            assert_eq!(found.join(" "), expected);
+        }
+    }
+}

@@ -17,7 +17,7 @@ pub enum Piece {
         plural: bool,
     },
     /// The article des, du, de la.
-    Some {
+    Partitive {
         /// Gender.
         feminine: bool,
         /// Number.
@@ -53,7 +53,7 @@ pub fn join(pieces: &[Piece]) -> String {
     let mut words: Vec<String> = Vec::with_capacity(pieces.len());
     for (i, piece) in pieces.iter().enumerate().rev() {
         let follower = pieces.get(i + 1);
-        if let (Piece::De, Some(Piece::Some { .. })) = (piece, follower) {
+        if let (Piece::De, Some(Piece::Partitive { .. })) = (piece, follower) {
             // de + des = de.
             words.pop();
         }
@@ -116,9 +116,9 @@ fn form(piece: &Piece, next: &str) -> String {
         Piece::Variant(plain, before_vowel) => (if vowel { before_vowel } else { plain }).to_string(),
         Piece::The { plural: true, .. } => "les".to_string(),
         Piece::The { feminine, .. } => elide(if *feminine { "la" } else { "le" }),
-        Piece::Some { plural: true, .. } => "des".to_string(),
-        Piece::Some { .. } if vowel => "de l'".to_string(),
-        Piece::Some { feminine, .. } => (if *feminine { "de la" } else { "du" }).to_string(),
+        Piece::Partitive { plural: true, .. } => "des".to_string(),
+        Piece::Partitive { .. } if vowel => "de l'".to_string(),
+        Piece::Partitive { feminine, .. } => (if *feminine { "de la" } else { "du" }).to_string(),
         Piece::De => elide("de"),
         Piece::A => "à".to_string(),
     }

@@ -94,3 +94,41 @@ pub fn number(n: u32, feminine: bool) -> String {
         _ => format!("quatre-vingt-{}", unit(n - 80)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plurals() {
+        for (one, many) in [
+            ("cheval", "chevaux"),
+            ("bateau", "bateaux"),
+            ("souris", "souris"),
+            ("bijou", "bijoux"),
+            ("bleu", "bleus"),
+            ("nez", "nez"),
+            ("grand-mère", "grands-mères"),
+            ("hôpital", "hôpitaux"),
+            ("œuf", "œufs"),
+        ] {
+            assert_eq!(plural(one), many);
+        }
+    }
+
+    #[test]
+    fn numbers_in_words() {
+        for (n, words) in [
+            (16, "seize"),
+            (21, "vingt et un"),
+            (70, "soixante-dix"),
+            (71, "soixante et onze"),
+            (80, "quatre-vingts"),
+            (81, "quatre-vingt-un"),
+            (97, "quatre-vingt-dix-sept"),
+        ] {
+            assert_eq!(number(n, false), words);
+        }
+        assert_eq!(number(61, true), "soixante et une");
+    }
+}

@@ -87,11 +87,11 @@ fn determiner(tree: &NounPhrase, negated: bool) -> Vec<Piece> {
     let the = Piece::The { feminine, plural };
     match &tree.determiner {
         Determiner::The | Determiner::Owner(_) | Determiner::Bare => vec![the],
-        Determiner::A | Determiner::Some if negated => vec![Piece::De],
+        Determiner::A | Determiner::Partitive if negated => vec![Piece::De],
         Determiner::A => word(if feminine { "une" } else { "un" }),
         // de petites maisons, not des petites maisons.
-        Determiner::Some if plural && tree.before.is_some() => vec![Piece::De],
-        Determiner::Some => vec![Piece::Some { feminine, plural }],
+        Determiner::Partitive if plural && tree.before.is_some() => vec![Piece::De],
+        Determiner::Partitive => vec![Piece::Partitive { feminine, plural }],
         Determiner::This => vec![match (feminine, plural) {
             (_, true) => Piece::Word("ces".to_string()),
             (true, false) => Piece::Word("cette".to_string()),

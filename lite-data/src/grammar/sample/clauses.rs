@@ -128,7 +128,10 @@ impl Sampler {
             object: Some(Nominal::Phrase(phrase)),
             ..
         } = &predicate.core
-            && !matches!(phrase.determiner, Determiner::The | Determiner::A | Determiner::Some)
+            && !matches!(
+                phrase.determiner,
+                Determiner::The | Determiner::A | Determiner::Partitive
+            )
             && !matches!(
                 phrase.determiner,
                 Determiner::This | Determiner::Mine(_) | Determiner::Owner(_)

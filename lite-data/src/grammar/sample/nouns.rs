@@ -67,7 +67,7 @@ impl Sampler {
         use Determiner::*;
         let is = |kind: Kind| noun.kind & kind != 0;
         if is(MASS) {
-            return ([The, Some, This][self.weighted(&[45, 45, 10])].clone(), false);
+            return ([The, Partitive, This][self.weighted(&[45, 45, 10])].clone(), false);
         }
         let plural = self.chance(38) && !matches!(noun.english, "mother" | "father");
         let owned = if is(RELATIVE) {
@@ -85,7 +85,7 @@ impl Sampler {
         } as u32;
         match self.weighted(&[45, 18, 9, owned, 7 * full, 2 * full, 7 * full, 6 * full, owned / 2]) {
             0 => (The, plural),
-            1 if plural => (Some, true),
+            1 if plural => (Partitive, true),
             1 => (A, false),
             2 => (This, plural),
             3 => {
@@ -228,7 +228,7 @@ impl Sampler {
     /// A phrase with "the", "this" or an owner: what prepositions like.
     pub(super) fn definite(&mut self, kind: Kind) -> Nominal {
         let mut phrase = self.noun_phrase(kind, Detail::Plain);
-        if matches!(phrase.determiner, Determiner::Some | Determiner::A) {
+        if matches!(phrase.determiner, Determiner::Partitive | Determiner::A) {
             phrase.determiner = Determiner::The;
         }
         Nominal::Phrase(Box::new(phrase))

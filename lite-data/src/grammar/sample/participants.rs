@@ -67,7 +67,7 @@ impl Sampler {
                 Detail::Plain
             },
         );
-        if verb.link == Link::Of && phrase.determiner == Determiner::Some {
+        if verb.link == Link::Of && phrase.determiner == Determiner::Partitive {
             phrase.determiner = Determiner::The;
         }
         if verb.object == INSTRUMENT {

@@ -1,6 +1,6 @@
 //! Drawing tenses, negation, places and what is said of a subject.
 
-use super::{Detail, Sampler};
+use super::Sampler;
 use crate::grammar::lexicon::adjectives::{ADJECTIVES, DEGREES};
 use crate::grammar::lexicon::names::{CITIES, COUNTRIES, NAMES, PROFESSIONS};
 use crate::grammar::lexicon::nouns::NOUNS;

@@ -223,7 +223,7 @@ impl Sampler {
         let mut phrase = self.noun_phrase(ANIMATE | OBJECT | VEHICLE, Detail::Full);
         let number = 2 + self.below(11) as u32;
         let quantities = [
-            Determiner::Some,
+            Determiner::Partitive,
             Determiner::Number(number),
             Determiner::Many,
             Determiner::Several,

@@ -1,109 +1,16 @@
 //! What a sentence says, before either language: the tree both realisations read.
 
-use super::lexicon::names::{CountryKind, Name, Profession};
-use super::lexicon::times::Preposition;
+mod adjuncts;
+mod agreement;
+
+pub use adjuncts::{Direction, Place, Time};
+pub use agreement::{Agreement, Person, Pronoun};
+
+use super::lexicon::names::{Name, Profession};
 use super::lexicon::{Adjective, Noun, Verb};
 
 /// A word in both languages that needs no inflection.
 pub type Pair = &'static (&'static str, &'static str);
-
-/// Who is speaking, spoken to, spoken of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Person {
-    /// I, we.
-    First,
-    /// you, always several: vous.
-    Second,
-    /// The others.
-    Third,
-}
-
-/// What verbs, adjectives and participles agree with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Agreement {
-    /// Person.
-    pub person: Person,
-    /// Number.
-    pub plural: bool,
-    /// French gender.
-    pub feminine: bool,
-}
-
-impl Agreement {
-    /// Third person.
-    pub const fn third(feminine: bool, plural: bool) -> Self {
-        Agreement {
-            person: Person::Third,
-            plural,
-            feminine,
-        }
-    }
-
-    /// Row of a conjugation table: je, tu, il, nous, vous, ils.
-    pub const fn row(self) -> usize {
-        match (self.person, self.plural) {
-            (Person::First, false) => 0,
-            (Person::Second, false) => 1,
-            (Person::Third, false) => 2,
-            (Person::First, true) => 3,
-            (Person::Second, true) => 4,
-            (Person::Third, true) => 5,
-        }
-    }
-}
-
-/// A pronoun; its agreement comes from what it stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pronoun {
-    /// Agreement of the antecedent.
-    pub agreement: Agreement,
-    /// English "it".
-    pub thing: bool,
-}
-
-impl Pronoun {
-    /// I: je.
-    pub const I: Self = Self::speaker(Person::First, false);
-    /// we: nous.
-    pub const WE: Self = Self::speaker(Person::First, true);
-    /// you: vous, several people.
-    pub const YOU: Self = Self::speaker(Person::Second, true);
-    /// he: il.
-    pub const HE: Self = Pronoun {
-        agreement: Agreement::third(false, false),
-        thing: false,
-    };
-    /// she: elle.
-    pub const SHE: Self = Pronoun {
-        agreement: Agreement::third(true, false),
-        thing: false,
-    };
-    /// they, here only as owners: leur, leurs.
-    pub const THEY: Self = Pronoun {
-        agreement: Agreement::third(false, true),
-        thing: false,
-    };
-    /// him: le, lui.
-    pub const HIM: Self = Self::HE;
-    /// her: la, lui.
-    pub const HER: Self = Self::SHE;
-    /// The "it" of "it rains".
-    pub const WEATHER: Self = Pronoun {
-        agreement: Agreement::third(false, false),
-        thing: true,
-    };
-
-    const fn speaker(person: Person, plural: bool) -> Self {
-        Pronoun {
-            agreement: Agreement {
-                person,
-                plural,
-                feminine: false,
-            },
-            thing: false,
-        }
-    }
-}
 
 /// Whatever fills the place of a subject or an object.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,7 +52,7 @@ pub enum Determiner {
     /// a: un, une.
     A,
     /// some: des, du, de la.
-    Some,
+    Partitive,
     /// this, these: ce, cette, ces.
     This,
     /// my, his: agrees with what is owned.
@@ -310,57 +217,6 @@ pub enum Adjunct {
     With(Nominal),
     /// for somebody: pour.
     For(Nominal),
-}
-
-/// Where.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Place {
-    /// behind the house.
-    At(&'static Preposition, Nominal),
-    /// in Paris: à Paris.
-    City(Direction, Pair),
-    /// in France, in Japan: en France, au Japon.
-    Country(Direction, &'static (&'static str, &'static str, CountryKind)),
-}
-
-/// Which way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// in.
-    In,
-    /// to; as "in" in French.
-    To,
-    /// from.
-    From,
-}
-
-/// When.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Time {
-    /// at 7:45 pm: à 19 h 45.
-    Clock(u32, u32),
-    /// on March 5, 1998: le 5 mars 1998.
-    Date(u32, usize, u32),
-    /// on March 5: le 5 mars.
-    Day(u32, usize),
-    /// on Monday: lundi.
-    Weekday(usize),
-    /// on Mondays: le lundi.
-    Weekdays(usize),
-    /// on Monday morning: lundi matin, with 0 morning, 1 evening.
-    WeekdayPart(usize, usize),
-    /// in March: en mars.
-    Month(usize),
-    /// in 1998: en 1998.
-    Year(u32),
-    /// three days ago: il y a trois jours.
-    Ago(u32, usize),
-    /// in three days: dans trois jours.
-    Within(u32, usize),
-    /// for three days: pendant trois jours.
-    During(u32, usize),
-    /// yesterday: hier.
-    Fixed(Pair),
 }
 
 /// Subject and predicates.
