@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lite_data::progress::Stderr;
 use lite_data::{
-    DataConfig, DataError, LineRules, Manifest, PrepareOptions, Prepared, SubwordModel, Tokeniser, TokeniserConfig,
-    WordCounts, prepare, train_sentencepiece,
+    DataError, LineRules, Manifest, PrepareOptions, Prepared, SubwordModel, Tokeniser, TokeniserConfig, WordCounts,
+    prepare, train_sentencepiece,
 };
+
+use crate::definition;
 
 /// Prepare corpora and look at what was prepared.
 #[derive(Debug, Parser)]
@@ -61,7 +63,7 @@ struct List {
 
 #[derive(Debug, Args)]
 struct Prepare {
-    /// TOML file with a [data] section.
+    /// TOML file with a [data] section; its parents are looked for beside it.
     #[arg(long, value_name = "FILE")]
     definition: PathBuf,
     /// Folder of downloads and prepared corpora.
@@ -206,7 +208,7 @@ fn list(arguments: &List) -> Result<()> {
 }
 
 fn run_prepare(arguments: &Prepare) -> Result<()> {
-    let config = read_definition(&arguments.definition)?;
+    let config = definition::read(&arguments.definition)?;
     let options = PrepareOptions {
         data_root: arguments.data.clone(),
         mirror: arguments.mirror.clone(),
@@ -220,30 +222,6 @@ fn run_prepare(arguments: &Prepare) -> Result<()> {
         writeln!(out, "{}", prepared.root.display())?;
     }
     Ok(())
-}
-
-/// Reads the [data] section of a file. Parents (`extends`) are not followed here: that is the work of lite-train.
-fn read_definition(path: &Path) -> Result<DataConfig> {
-    let text = fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?;
-    let table: toml::Table = toml::from_str(&text).with_context(|| format!("`{}`", path.display()))?;
-    let Some(data) = table.get("data") else {
-        let hint = match table.get("extends") {
-            Some(_) => "it has a parent; name the parent's file, or let lite-train prepare it",
-            None => "the section names corpus, languages and tokeniser",
-        };
-        bail!("`{}` has no [data] section ({hint})", path.display());
-    };
-    let mut unknown = Vec::new();
-    let config = serde_ignored::deserialize(data.clone(), |key| unknown.push(key.to_string()))
-        .with_context(|| format!("`{}`, section [data]", path.display()))?;
-    if !unknown.is_empty() {
-        bail!(
-            "`{}`, section [data]: unknown keys: {}",
-            path.display(),
-            unknown.join(", ")
-        );
-    }
-    Ok(config)
 }
 
 fn train_tokeniser(arguments: &TrainTokeniser) -> Result<()> {

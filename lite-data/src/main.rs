@@ -1,6 +1,7 @@
 //! The program `lite-data`: prepares corpora and shows what is in them.
 
 mod cli;
+mod definition;
 
 use std::process::ExitCode;
 
