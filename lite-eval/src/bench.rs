@@ -41,9 +41,15 @@ impl Task {
     /// What `lite-eval bench` measures.
     pub const ALL: [Self; 5] = [
         Self::Decode { beam: 4, batch_size: 1 },
-        Self::Decode { beam: 4, batch_size: 32 },
+        Self::Decode {
+            beam: 4,
+            batch_size: 32,
+        },
         Self::Decode { beam: 1, batch_size: 1 },
-        Self::Decode { beam: 1, batch_size: 32 },
+        Self::Decode {
+            beam: 1,
+            batch_size: 32,
+        },
         Self::Train,
     ];
 
@@ -106,7 +112,9 @@ pub fn vocabulary_sizes(definition: &Definition, given: &[usize]) -> Result<Voca
         TokeniserKind::Words | TokeniserKind::None => data.vocabulary.max_words,
     };
     let size = size.ok_or_else(|| SizeError::Unknown(definition.name.clone()))?;
-    Ok(VocabularySizes::joint(size.next_multiple_of(data.vocabulary.padding_factor.max(1))))
+    Ok(VocabularySizes::joint(
+        size.next_multiple_of(data.vocabulary.padding_factor.max(1)),
+    ))
 }
 
 /// Measures one task, `n_repetitions` times after a warm-up.
@@ -186,7 +194,10 @@ struct Tokens(u64);
 
 impl Tokens {
     fn id(&mut self, size: usize) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         // The four special ones are left out.
         4 + ((self.0 >> 33) % (size as u64 - 4)) as u32
     }
@@ -205,7 +216,11 @@ fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
+    if sorted.len() % 2 == 1 {
+        sorted[middle]
+    } else {
+        (sorted[middle - 1] + sorted[middle]) / 2.0
+    }
 }
 
 /// The high-water mark of this process's resident memory.

@@ -76,7 +76,11 @@ impl DecodeConfig {
     /// Refuses what no search can do.
     pub fn validate(&self) -> Result<(), DecodeConfigError> {
         let refuse = |key, found: String, expected| Err(DecodeConfigError { key, found, expected });
-        for (key, value) in [("beam", self.beam), ("n_best", self.n_best), ("batch_size", self.batch_size)] {
+        for (key, value) in [
+            ("beam", self.beam),
+            ("n_best", self.n_best),
+            ("batch_size", self.batch_size),
+        ] {
             if value == 0 {
                 return refuse(key, "0".into(), "1 or more");
             }
@@ -110,7 +114,10 @@ impl DecodeConfig {
 
     /// What the metrics look at.
     pub fn metric_settings(&self) -> MetricSettings {
-        MetricSettings { tokenize: self.sacrebleu_tokenize, lowercase: self.lowercase }
+        MetricSettings {
+            tokenize: self.sacrebleu_tokenize,
+            lowercase: self.lowercase,
+        }
     }
 }
 
@@ -123,9 +130,21 @@ mod tests {
         let default = DecodeConfig::default;
         assert_eq!(default().validate(), Ok(()));
         for (config, message) in [
-            (DecodeConfig { beam: 0, ..default() }, "decode.beam: found 0, expected 1 or more"),
-            (DecodeConfig { n_best: 9, ..default() }, "decode.n_best: found 9, expected at most as many as `beam`"),
-            (DecodeConfig { temperature: 0.0, ..default() }, "decode.temperature: found 0, expected a number above 0"),
+            (
+                DecodeConfig { beam: 0, ..default() },
+                "decode.beam: found 0, expected 1 or more",
+            ),
+            (
+                DecodeConfig { n_best: 9, ..default() },
+                "decode.n_best: found 9, expected at most as many as `beam`",
+            ),
+            (
+                DecodeConfig {
+                    temperature: 0.0,
+                    ..default()
+                },
+                "decode.temperature: found 0, expected a number above 0",
+            ),
         ] {
             assert_eq!(config.validate().unwrap_err().to_string(), message);
         }
@@ -133,7 +152,11 @@ mod tests {
 
     #[test]
     fn the_longest_output_is_bounded_by_the_model() {
-        let config = DecodeConfig { max_length_a: 1.5, max_length_b: 10, ..DecodeConfig::default() };
+        let config = DecodeConfig {
+            max_length_a: 1.5,
+            max_length_b: 10,
+            ..DecodeConfig::default()
+        };
         assert_eq!(config.max_length(7, 1024), 20);
         assert_eq!(config.max_length(7, 16), 15);
     }

@@ -75,10 +75,13 @@ impl FromStr for DeviceName {
     type Err = DeviceError;
 
     fn from_str(name: &str) -> Result<Self, DeviceError> {
-        Self::ALL.into_iter().find(|device| device.name() == name).ok_or_else(|| DeviceError::Unknown {
-            name: name.into(),
-            nearest: nearest(name, Self::ALL.map(Self::name)),
-        })
+        Self::ALL
+            .into_iter()
+            .find(|device| device.name() == name)
+            .ok_or_else(|| DeviceError::Unknown {
+                name: name.into(),
+                nearest: nearest(name, Self::ALL.map(Self::name)),
+            })
     }
 }
 
@@ -121,7 +124,10 @@ mod tests {
         assert_eq!("ndarray".parse(), Ok(DeviceName::NdArray));
         let message = |name: &str| name.parse::<DeviceName>().unwrap_err().to_string();
         let all = "there are flex, ndarray, wgpu and cuda";
-        assert_eq!(message("wpgu"), format!("no device is named `wpgu` (did you mean `wgpu`?); {all}"));
+        assert_eq!(
+            message("wpgu"),
+            format!("no device is named `wpgu` (did you mean `wgpu`?); {all}")
+        );
         assert_eq!(message("tpu-pod"), format!("no device is named `tpu-pod`; {all}"));
     }
 

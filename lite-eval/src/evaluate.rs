@@ -80,13 +80,24 @@ pub fn evaluate(
     let hypotheses = decode_split(model, model_config, prepared, split, n, decode, device, progress);
     let references = prepared.references(split.name())?;
     let settings = decode.metric_settings();
-    let scores: Result<Vec<Score>, MetricError> =
-        decode.metrics.iter().map(|&metric| score(metric, &hypotheses, &references, &settings)).collect();
-    Ok(Evaluation { split, decode: decode.clone(), scores: scores?, hypotheses })
+    let scores: Result<Vec<Score>, MetricError> = decode
+        .metrics
+        .iter()
+        .map(|&metric| score(metric, &hypotheses, &references, &settings))
+        .collect();
+    Ok(Evaluation {
+        split,
+        decode: decode.clone(),
+        scores: scores?,
+        hypotheses,
+    })
 }
 
 /// The best translations of the first `n` lines of a split, as text.
-#[expect(clippy::too_many_arguments, reason = "a model comes with its config and device; the rest says what to do")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a model comes with its config and device; the rest says what to do"
+)]
 pub fn decode_split(
     model: &Seq2Seq,
     model_config: &ModelConfig,
@@ -103,12 +114,20 @@ pub fn decode_split(
         .map(|i| {
             let mut source = store.pair(i).0.to_vec();
             if let Some(length) = fit(&mut source, model_config.max_source_positions) {
-                progress.message(&cut_message(split.name(), i + 1, length, model_config.max_source_positions));
+                progress.message(&cut_message(
+                    split.name(),
+                    i + 1,
+                    length,
+                    model_config.max_source_positions,
+                ));
             }
             source
         })
         .collect();
-    let config = DecodeConfig { n_best: 1, ..decode.clone() };
+    let config = DecodeConfig {
+        n_best: 1,
+        ..decode.clone()
+    };
     progress.begin(&format!("translating {}", split.name()), Some(n as u64));
     let mut n_done = 0;
     let found = translate(model, model_config, &sources, &config, device, &mut |n| {
@@ -116,8 +135,15 @@ pub fn decode_split(
         progress.advance(n_done);
     });
     progress.end();
-    let text = |best: &Hypothesis| prepared.tokeniser.decode(&prepared.target_vocabulary.decode(&best.tokens));
-    found.iter().map(|hypotheses| hypotheses.first().map(text).unwrap_or_default()).collect()
+    let text = |best: &Hypothesis| {
+        prepared
+            .tokeniser
+            .decode(&prepared.target_vocabulary.decode(&best.tokens))
+    };
+    found
+        .iter()
+        .map(|hypotheses| hypotheses.first().map(text).unwrap_or_default())
+        .collect()
 }
 
 /// What is said of a line that the model has no room for.
@@ -130,14 +156,22 @@ impl Evaluation {
     pub fn write(&self, folder: &RunFolder) -> Result<(), RunError> {
         let hypotheses = folder.hypotheses();
         write_atomically(&hypotheses, |file| {
-            self.hypotheses.iter().try_for_each(|line| writeln!(file, "{}", line.replace('\n', " ")))
+            self.hypotheses
+                .iter()
+                .try_for_each(|line| writeln!(file, "{}", line.replace('\n', " ")))
         })
-        .map_err(|source| RunError::Io { path: hypotheses.clone(), source })?;
+        .map_err(|source| RunError::Io {
+            path: hypotheses.clone(),
+            source,
+        })?;
         let scores = folder.scores();
         write_atomically(&scores, |file| {
             serde_json::to_writer_pretty(&mut *file, self)?;
             writeln!(file)
         })
-        .map_err(|source| RunError::Io { path: scores.clone(), source })
+        .map_err(|source| RunError::Io {
+            path: scores.clone(),
+            source,
+        })
     }
 }

@@ -24,7 +24,9 @@ pub struct PlotError {
 pub fn figures(records: &[(PathBuf, Record)]) -> Result<Vec<Figure>, PlotError> {
     let experiments = newest(records).into_iter();
     let curved = experiments.filter(|(_, rows)| rows.iter().any(|record| record.curve.len() > 1));
-    curved.map(|(name, rows)| Ok((format!("{name}.svg"), learning_curves(name, &rows)?))).collect()
+    curved
+        .map(|(name, rows)| Ok((format!("{name}.svg"), learning_curves(name, &rows)?)))
+        .collect()
 }
 
 /// BLEU over updates where every record measured it during training, otherwise perplexity.
@@ -38,13 +40,18 @@ fn learning_curves(experiment: &str, rows: &[&Record]) -> Result<String, PlotErr
     let curves: Vec<(&str, Vec<(f64, f64)>)> = rows
         .iter()
         .map(|record| {
-            let points = record.curve.iter().filter_map(|point| Some((point.update as f64, value(point)?)));
+            let points = record
+                .curve
+                .iter()
+                .filter_map(|point| Some((point.update as f64, value(point)?)));
             (record.arch.as_str(), points.filter(|(_, y)| y.is_finite()).collect())
         })
         .collect();
     let mut svg = String::new();
-    draw(&mut svg, experiment, label, &curves)
-        .map_err(|error| PlotError { experiment: experiment.into(), reason: error.to_string() })?;
+    draw(&mut svg, experiment, label, &curves).map_err(|error| PlotError {
+        experiment: experiment.into(),
+        reason: error.to_string(),
+    })?;
     Ok(svg)
 }
 
@@ -60,7 +67,13 @@ fn draw(
     let mut values: Vec<f64> = points().map(|(_, y)| y).collect();
     values.sort_by(f64::total_cmp);
     let median = values.get(values.len() / 2).copied().unwrap_or(1.0);
-    let highest = values.last().copied().unwrap_or(1.0).min(4.0 * median).max(f64::MIN_POSITIVE) * 1.05;
+    let highest = values
+        .last()
+        .copied()
+        .unwrap_or(1.0)
+        .min(4.0 * median)
+        .max(f64::MIN_POSITIVE)
+        * 1.05;
 
     let root = SVGBackend::with_string(svg, (720, 420)).into_drawing_area();
     root.fill(&WHITE)?;
@@ -78,7 +91,12 @@ fn draw(
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{y:.0}"))
         .draw()?;
-    let colours = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
+    let colours = [
+        RGBColor(0, 114, 178),
+        RGBColor(213, 94, 0),
+        RGBColor(0, 158, 115),
+        RGBColor(204, 121, 167),
+    ];
     for ((arch, points), colour) in curves.iter().zip(colours.into_iter().cycle()) {
         let visible = points.iter().copied().filter(|(_, y)| *y <= highest);
         chart
@@ -115,6 +133,10 @@ mod tests {
         for text in ["<svg", "lite", "transformer", "validation BLEU", "updates"] {
             assert!(svg.contains(text), "{text}");
         }
-        assert_eq!(figures, super::figures(&records).unwrap(), "the same records give the same bytes");
+        assert_eq!(
+            figures,
+            super::figures(&records).unwrap(),
+            "the same records give the same bytes"
+        );
     }
 }

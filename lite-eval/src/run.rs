@@ -91,17 +91,29 @@ impl Run {
             target: Vocabulary::load(&folder.target_vocabulary())?,
             rules: LineRules::new(&data),
         };
-        let sizes = VocabularySizes { source: text.source.len(), target: text.target.len() };
+        let sizes = VocabularySizes {
+            source: text.source.len(),
+            target: text.target.len(),
+        };
         check_weights(&folder.model())?;
         let model = weights::load(model_config.init(sizes, device)?, &folder.model())?;
-        Ok(Self { folder, definition, data, decode, model_config, text, model })
+        Ok(Self {
+            folder,
+            definition,
+            data,
+            decode,
+            model_config,
+            text,
+            model,
+        })
     }
 }
 
 impl Text {
     /// The ids of a source line, `</s>` at the end.
     pub fn encode(&self, line: &str) -> Vec<u32> {
-        self.source.encode(&self.tokeniser.encode(&self.rules.apply(line.to_owned())))
+        self.source
+            .encode(&self.tokeniser.encode(&self.rules.apply(line.to_owned())))
     }
 
     /// The ids of a source line that is cut into pieces already.
@@ -116,7 +128,10 @@ impl Text {
 
     /// The pieces of target ids, `</s>` included.
     pub fn pieces(&self, tokens: &[u32]) -> Vec<&str> {
-        tokens.iter().map(|&id| if id == EOS { "</s>" } else { self.target.piece(id) }).collect()
+        tokens
+            .iter()
+            .map(|&id| if id == EOS { "</s>" } else { self.target.piece(id) })
+            .collect()
     }
 }
 
@@ -147,7 +162,18 @@ fn check_weights(path: &Path) -> Result<(), OpenError> {
         return Ok(());
     };
     let expected = text.split_whitespace().next().unwrap_or_default().to_owned();
-    let bytes = fs::read(path).map_err(|source| RunError::Io { path: path.into(), source })?;
+    let bytes = fs::read(path).map_err(|source| RunError::Io {
+        path: path.into(),
+        source,
+    })?;
     let found = hash_bytes(&bytes);
-    if found == expected { Ok(()) } else { Err(OpenError::Altered { path: path.into(), found, expected }) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(OpenError::Altered {
+            path: path.into(),
+            found,
+            expected,
+        })
+    }
 }

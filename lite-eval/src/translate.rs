@@ -5,7 +5,7 @@ use lite_data::{EOS, collate_sources};
 use lite_model::{ModelConfig, Seq2Seq};
 
 use crate::decode::DecodeConfig;
-use crate::search::{Hypothesis, ModelStepper, beam_search};
+use crate::search::{Hypothesis, ModelStepper, Projection, beam_search};
 
 /// Translates `sources`, each of which ends in `</s>`; for each, `config.n_best` hypotheses or fewer, best first.
 ///
@@ -27,9 +27,10 @@ pub fn translate(
     // Short ones first, as the reference batches: where padding leaks into a convolution, the batch is part of the result.
     order.sort_by_key(|&i| sources[i].len());
     let mut results = vec![Vec::new(); sources.len()];
+    let projection = Projection::new(model);
     for batch in order.chunks(config.batch_size) {
         let rows: Vec<Vec<u32>> = batch.iter().map(|&i| sources[i].clone()).collect();
-        let hypotheses = translate_batch(model, model_config, &rows, config, device);
+        let hypotheses = translate_batch(model, &projection, model_config, &rows, config, device);
         for (&i, mut hypotheses) in batch.iter().zip(hypotheses) {
             hypotheses.truncate(config.n_best);
             results[i] = hypotheses;
@@ -41,6 +42,7 @@ pub fn translate(
 
 fn translate_batch(
     model: &Seq2Seq,
+    projection: &Projection,
     model_config: &ModelConfig,
     sources: &[Vec<u32>],
     config: &DecodeConfig,
@@ -57,7 +59,7 @@ fn translate_batch(
     let (tokens, source_length) = collate_sources(sources);
     let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [sources.len(), source_length]), device);
     let padding = sources.iter().map(|source| source_length - source.len()).collect();
-    let mut stepper = ModelStepper::new(model, tokens, padding);
+    let mut stepper = ModelStepper::new(model, projection, tokens, padding);
     let max_length = config.max_length(source_length, model_config.max_target_positions);
     beam_search(&mut stepper, sources.len(), max_length, config)
 }

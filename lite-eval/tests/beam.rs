@@ -112,12 +112,23 @@ fn model_config(name: &str) -> (ModelConfig, VocabularySizes) {
         share_embeddings,
         ..new(Architecture::Lite)
     };
-    let transformer = ModelConfig { d_ff: 64, n_heads: 4, ..new(Architecture::Transformer) };
+    let transformer = ModelConfig {
+        d_ff: 64,
+        n_heads: 4,
+        ..new(Architecture::Transformer)
+    };
     match name {
         "mb_dynamic_wmt" => (new(Architecture::Lite), joint),
         "mb_light_iwslt" => (iwslt(ShareEmbeddings::None), separate),
         "mb_light_sharedec" => (iwslt(ShareEmbeddings::Decoder), separate),
-        "mb_dynamic_prenorm" => (ModelConfig { pre_norm: true, glu: false, ..new(Architecture::Lite) }, joint),
+        "mb_dynamic_prenorm" => (
+            ModelConfig {
+                pre_norm: true,
+                glu: false,
+                ..new(Architecture::Lite)
+            },
+            joint,
+        ),
         "transformer_base" => (transformer, joint),
         "transformer_prenorm_learned" => {
             let config = ModelConfig {
@@ -133,12 +144,22 @@ fn model_config(name: &str) -> (ModelConfig, VocabularySizes) {
         }
         "pure_dynamic" => (new(Architecture::DynamicConv), joint),
         "pure_light" => (new(Architecture::LightConv), joint),
-        "pure_dynamic_nolinear" => {
-            (ModelConfig { conv_linear: false, kernel_sizes: vec![5; 3], ..new(Architecture::DynamicConv) }, joint)
-        }
-        "pure_light_nolinear" => {
-            (ModelConfig { conv_linear: false, weight_softmax: false, ..new(Architecture::LightConv) }, joint)
-        }
+        "pure_dynamic_nolinear" => (
+            ModelConfig {
+                conv_linear: false,
+                kernel_sizes: vec![5; 3],
+                ..new(Architecture::DynamicConv)
+            },
+            joint,
+        ),
+        "pure_light_nolinear" => (
+            ModelConfig {
+                conv_linear: false,
+                weight_softmax: false,
+                ..new(Architecture::LightConv)
+            },
+            joint,
+        ),
         other => panic!("{other}"),
     }
 }
@@ -148,7 +169,9 @@ fn repository() -> &'static Path {
 }
 
 fn read(name: &str) -> Fixture {
-    let path = repository().join("lite-eval/tests/fixtures/beam").join(format!("{name}.json"));
+    let path = repository()
+        .join("lite-eval/tests/fixtures/beam")
+        .join(format!("{name}.json"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -195,10 +218,18 @@ fn check(name: &str, device: DeviceName) {
 
 fn check_hypothesis(place: &str, found: &Hypothesis, expected: &Expected) {
     assert_eq!(found.tokens, expected.tokens, "{place}");
-    assert!(close(found.score, expected.score), "{place}: score {}, expected {}", found.score, expected.score);
+    assert!(
+        close(found.score, expected.score),
+        "{place}: score {}, expected {}",
+        found.score,
+        expected.score
+    );
     assert_eq!(found.alignment, expected.alignment, "{place}");
     for (found, expected) in found.token_scores.iter().zip(&expected.positional_scores) {
-        assert!(close(*found, *expected), "{place}: a token scores {found}, expected {expected}");
+        assert!(
+            close(*found, *expected),
+            "{place}: a token scores {found}, expected {expected}"
+        );
     }
 }
 
@@ -234,13 +265,22 @@ fn order_is_kept_whatever_the_batches() {
     // Without padding that leaks, a sentence's translation does not depend on its batch.
     let device = DeviceName::Flex.open().unwrap();
     let (model, model_config) = load("transformer_base", &device).unwrap();
-    let sources: Vec<Vec<u32>> = (0..9).map(|i| (0..(i * 5) % 9 + 1).map(|j| 4 + i + j).chain([2]).collect()).collect();
+    let sources: Vec<Vec<u32>> = (0..9)
+        .map(|i| (0..(i * 5) % 9 + 1).map(|j| 4 + i + j).chain([2]).collect())
+        .collect();
     let by = |batch_size| {
-        let config = DecodeConfig { batch_size, max_length_b: 20, ..DecodeConfig::default() };
+        let config = DecodeConfig {
+            batch_size,
+            max_length_b: 20,
+            ..DecodeConfig::default()
+        };
         let mut done = 0;
         let found = translate(&model, &model_config, &sources, &config, &device, &mut |n| done += n);
         assert_eq!(done, sources.len());
-        found.into_iter().map(|mut best| best.swap_remove(0).tokens).collect::<Vec<_>>()
+        found
+            .into_iter()
+            .map(|mut best| best.swap_remove(0).tokens)
+            .collect::<Vec<_>>()
     };
     let alone = by(1);
     assert_eq!(by(2), alone);

@@ -14,7 +14,11 @@ fn fixture(name: &str) -> PathBuf {
 
 fn lines(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
-    text.strip_suffix('\n').unwrap_or(&text).split('\n').map(String::from).collect()
+    text.strip_suffix('\n')
+        .unwrap_or(&text)
+        .split('\n')
+        .map(String::from)
+        .collect()
 }
 
 #[derive(Deserialize)]
@@ -27,8 +31,7 @@ struct FairseqBleu {
 
 #[test]
 fn tokenised_bleu_prints_what_score_py_prints() {
-    let expected: FairseqBleu =
-        serde_json::from_str(&std::fs::read_to_string(fixture("bleu.json")).unwrap()).unwrap();
+    let expected: FairseqBleu = serde_json::from_str(&std::fs::read_to_string(fixture("bleu.json")).unwrap()).unwrap();
     let (hypotheses, references) = (lines(&fixture("bleu.sys.txt")), lines(&fixture("bleu.ref.txt")));
     let corpus = tokenised::corpus(&hypotheses, &references, false);
     assert_eq!(corpus.bleu(4).to_string(), expected.corpus[0]);
@@ -64,11 +67,28 @@ fn check_against_python(hypotheses: &Path, references: &Path, json: &Path) {
     let expected: Vec<Expected> = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
     let (hypotheses, references) = (lines(hypotheses), lines(references));
     assert_eq!(expected.len(), 10);
-    for Expected { metric, tokenize, lowercase, value, signature } in expected {
-        let ours = score(metric, &hypotheses, &references, &MetricSettings { tokenize, lowercase }).unwrap();
+    for Expected {
+        metric,
+        tokenize,
+        lowercase,
+        value,
+        signature,
+    } in expected
+    {
+        let ours = score(
+            metric,
+            &hypotheses,
+            &references,
+            &MetricSettings { tokenize, lowercase },
+        )
+        .unwrap();
         assert_eq!(ours.signature, signature);
         // The counts are integers; only the last bits of exp and log may differ.
-        assert!((ours.value - value).abs() < 1e-9, "{signature}: {} here, {value} in Python", ours.value);
+        assert!(
+            (ours.value - value).abs() < 1e-9,
+            "{signature}: {} here, {value} in Python",
+            ours.value
+        );
     }
 }
 
@@ -78,7 +98,13 @@ fn unequal_and_empty_sides_are_refused() {
     let settings = MetricSettings::default();
     for metric in Metric::ALL {
         let unequal = score(metric, &line(2), &line(3), &settings);
-        assert_eq!(unequal, Err(MetricError::Unequal { hypotheses: 2, references: 3 }));
+        assert_eq!(
+            unequal,
+            Err(MetricError::Unequal {
+                hypotheses: 2,
+                references: 3
+            })
+        );
         assert_eq!(score(metric, &[], &[], &settings), Err(MetricError::Empty));
     }
 }

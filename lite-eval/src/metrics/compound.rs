@@ -26,7 +26,9 @@ pub(super) fn score(hypotheses: &[String], references: &[String], ignore_case: b
     let split = |lines: &[String]| lines.iter().map(|line| split(line)).collect::<Vec<_>>();
     Score {
         name: "BLEU (compounds split)".into(),
-        value: tokenised::corpus(&split(hypotheses), &split(references), ignore_case).bleu(tokenised::MAX_ORDER).value,
+        value: tokenised::corpus(&split(hypotheses), &split(references), ignore_case)
+            .bleu(tokenised::MAX_ORDER)
+            .value,
         signature: tokenised::signature(ignore_case, true),
         confidence: None,
     }

@@ -96,7 +96,14 @@ pub fn score(
 
 fn check_parallel(hypotheses: &[String], references: &[String]) -> Result<(), MetricError> {
     if hypotheses.len() != references.len() {
-        return Err(MetricError::Unequal { hypotheses: hypotheses.len(), references: references.len() });
+        return Err(MetricError::Unequal {
+            hypotheses: hypotheses.len(),
+            references: references.len(),
+        });
     }
-    if hypotheses.is_empty() { Err(MetricError::Empty) } else { Ok(()) }
+    if hypotheses.is_empty() {
+        Err(MetricError::Empty)
+    } else {
+        Ok(())
+    }
 }

@@ -37,13 +37,30 @@ impl Tokenize {
 }
 
 pub(super) fn bleu(hypotheses: &[String], references: &[String], tokenize: Tokenize, lowercase: bool) -> Score {
-    let metric = Bleu { lowercase, tokenize: tokenize.key().into(), ..Bleu::default() };
+    let metric = Bleu {
+        lowercase,
+        tokenize: tokenize.key().into(),
+        ..Bleu::default()
+    };
     let value = metric.corpus_score(hypotheses, &[references.to_vec()]).score;
-    Score { name: "sacreBLEU".into(), value, signature: metric.signature(1), confidence: None }
+    Score {
+        name: "sacreBLEU".into(),
+        value,
+        signature: metric.signature(1),
+        confidence: None,
+    }
 }
 
 pub(super) fn chrf(hypotheses: &[String], references: &[String], lowercase: bool) -> Score {
-    let metric = Chrf { lowercase, ..Chrf::default() };
+    let metric = Chrf {
+        lowercase,
+        ..Chrf::default()
+    };
     let value = metric.corpus_score(hypotheses, &[references.to_vec()]).score;
-    Score { name: "chrF2".into(), value, signature: metric.signature(1), confidence: None }
+    Score {
+        name: "chrF2".into(),
+        value,
+        signature: metric.signature(1),
+        confidence: None,
+    }
 }

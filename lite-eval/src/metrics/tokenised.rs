@@ -71,12 +71,17 @@ impl fmt::Display for Bleu {
 impl Statistics {
     /// The score over n-grams up to `order` (1 to 4).
     pub fn bleu(&self, order: usize) -> Bleu {
-        assert!((1..=MAX_ORDER).contains(&order), "order {order}, but 1 to {MAX_ORDER} are counted");
+        assert!(
+            (1..=MAX_ORDER).contains(&order),
+            "order {order}, but 1 to {MAX_ORDER} are counted"
+        );
         let ratio = |a: u64, b: u64| if b > 0 { a as f64 / b as f64 } else { 0.0 };
         let precisions: Vec<f64> = (0..order).map(|n| ratio(self.matches[n], self.totals[n])).collect();
         // A precision of 0 has the logarithm -inf and makes the score 0: no smoothing.
         let log_sum: f64 = precisions.iter().map(|p| p.ln()).sum();
-        let brevity = (1.0 - self.reference_length as f64 / self.hypothesis_length as f64).exp().min(1.0);
+        let brevity = (1.0 - self.reference_length as f64 / self.hypothesis_length as f64)
+            .exp()
+            .min(1.0);
         Bleu {
             value: brevity * (log_sum / order as f64).exp() * 100.0,
             precisions,
@@ -124,10 +129,16 @@ pub fn corpus(hypotheses: &[String], references: &[String], ignore_case: bool) -
 
 /// The statistics of each pair of lines.
 pub fn sentences(hypotheses: &[String], references: &[String], ignore_case: bool) -> Vec<Statistics> {
-    assert_eq!(hypotheses.len(), references.len(), "hypotheses and references are parallel");
+    assert_eq!(
+        hypotheses.len(),
+        references.len(),
+        "hypotheses and references are parallel"
+    );
     let mut words = Words::default();
     let pairs = hypotheses.iter().zip(references);
-    pairs.map(|(hypothesis, reference)| sentence(&mut words, hypothesis, reference, ignore_case)).collect()
+    pairs
+        .map(|(hypothesis, reference)| sentence(&mut words, hypothesis, reference, ignore_case))
+        .collect()
 }
 
 fn sentence(words: &mut Words, hypothesis: &str, reference: &str, ignore_case: bool) -> Statistics {
@@ -200,7 +211,8 @@ impl Words {
 
 /// The words of a line by Python's idea of white space, which has four control characters more than Unicode's property.
 fn split_as_python(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)).filter(|word| !word.is_empty())
+    line.split(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
+        .filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

@@ -48,9 +48,17 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let definition = Definition::load(&arguments.experiment, &arguments.overrides)?;
     let archs = definition.select_archs(&arguments.arch)?;
-    let tasks: Vec<Task> = Task::ALL.into_iter().filter(|task| task.name().starts_with(&arguments.task)).collect();
+    let tasks: Vec<Task> = Task::ALL
+        .into_iter()
+        .filter(|task| task.name().starts_with(&arguments.task))
+        .collect();
     let names: Vec<String> = Task::ALL.iter().map(|task| task.name()).collect();
-    ensure!(!tasks.is_empty(), "no task begins with `{}`; there are {}", arguments.task, names.join(", "));
+    ensure!(
+        !tasks.is_empty(),
+        "no task begins with `{}`; there are {}",
+        arguments.task,
+        names.join(", ")
+    );
     if arguments.in_process {
         return measure_here(arguments, &definition, &archs[0], tasks[0]);
     }
@@ -68,7 +76,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     if !arguments.json {
-        print_table(&["architecture", "task", "s/batch", "sentences/s", "tokens/s", "peak MiB"], &rows)?;
+        print_table(
+            &["architecture", "task", "s/batch", "sentences/s", "tokens/s", "peak MiB"],
+            &rows,
+        )?;
         eprintln!("{} on {}", arguments.device.device, machine());
     }
     Ok(())
@@ -91,7 +102,16 @@ fn measure_here(arguments: &Arguments, definition: &Definition, arch: &str, task
 
 fn measure_elsewhere(arguments: &Arguments, arch: &str, task: &str) -> anyhow::Result<Json> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["bench", "--in-process", "--exp", &arguments.experiment, "--arch", arch, "--task", task]);
+    command.args([
+        "bench",
+        "--in-process",
+        "--exp",
+        &arguments.experiment,
+        "--arch",
+        arch,
+        "--task",
+        task,
+    ]);
     command.args(["--device", arguments.device.device.name()]);
     command.args(["--repetitions", &arguments.repetitions.to_string()]);
     for size in &arguments.vocabulary {

@@ -81,6 +81,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             published(cost.published.mult_adds.filter(|_| is_paper_length)),
         ]
     });
-    let header = ["architecture", "parameters", "published", "with embeddings", "Mult-Adds", "published"];
+    let header = [
+        "architecture",
+        "parameters",
+        "published",
+        "with embeddings",
+        "Mult-Adds",
+        "published",
+    ];
     print_table(&header, &rows.collect::<Vec<_>>())
 }

@@ -23,8 +23,12 @@ pub fn report(error: &anyhow::Error) {
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| match cause.downcast_ref::<io::Error>() {
         Some(error) => error.kind() == io::ErrorKind::BrokenPipe,
-        None => cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind)
-            == Some(io::ErrorKind::BrokenPipe),
+        None => {
+            cause
+                .downcast_ref::<serde_json::Error>()
+                .and_then(serde_json::Error::io_error_kind)
+                == Some(io::ErrorKind::BrokenPipe)
+        }
     })
 }
 

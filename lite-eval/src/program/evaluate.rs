@@ -70,7 +70,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         prepared.root.display()
     );
     let split = arguments.split.into();
-    let found = evaluate(&run.model, &run.model_config, &prepared, split, &run.decode, &device, &progress)?;
+    let found = evaluate(
+        &run.model,
+        &run.model_config,
+        &prepared,
+        split,
+        &run.decode,
+        &device,
+        &progress,
+    )?;
     // What a run folder keeps is its test set.
     if split == Split::Test {
         found.write(&run.folder)?;
@@ -78,8 +86,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
         return print_json(&found);
     }
-    let rows = found.scores.iter().map(|score| vec![score.name.clone(), format!("{:.2}", score.value)]);
+    let rows = found
+        .scores
+        .iter()
+        .map(|score| vec![score.name.clone(), format!("{:.2}", score.value)]);
     print_table(&["score", split.name()], &rows.collect::<Vec<_>>())?;
-    found.scores.iter().for_each(|score| eprintln!("{}: {}", score.name, score.signature));
+    found
+        .scores
+        .iter()
+        .for_each(|score| eprintln!("{}: {}", score.name, score.signature));
     Ok(())
 }

@@ -64,14 +64,30 @@ struct Scores {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let hypotheses = read_lines(&arguments.hypotheses)?;
     let references = read_lines(&arguments.references)?;
-    let settings = MetricSettings { tokenize: arguments.tokenize.into(), lowercase: arguments.lowercase };
-    let place = || format!("`{}` against `{}`", arguments.hypotheses.display(), arguments.references.display());
-    let scores: Result<Vec<Score>, _> =
-        Metric::ALL.iter().map(|&metric| score(metric, &hypotheses, &references, &settings)).collect();
+    let settings = MetricSettings {
+        tokenize: arguments.tokenize.into(),
+        lowercase: arguments.lowercase,
+    };
+    let place = || {
+        format!(
+            "`{}` against `{}`",
+            arguments.hypotheses.display(),
+            arguments.references.display()
+        )
+    };
+    let scores: Result<Vec<Score>, _> = Metric::ALL
+        .iter()
+        .map(|&metric| score(metric, &hypotheses, &references, &settings))
+        .collect();
     let scores = scores.with_context(place)?;
     if arguments.json {
-        return print_json(&Scores { lines: hypotheses.len(), scores });
+        return print_json(&Scores {
+            lines: hypotheses.len(),
+            scores,
+        });
     }
-    let rows = scores.into_iter().map(|score| vec![score.name, format!("{:.2}", score.value), score.signature]);
+    let rows = scores
+        .into_iter()
+        .map(|score| vec![score.name, format!("{:.2}", score.value), score.signature]);
     print_table(&["score", "value", "signature"], &rows.collect::<Vec<_>>())
 }

@@ -93,7 +93,13 @@ fn print_table(header: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
     for row in std::iter::once(&header).chain(rows) {
         let cells = row.iter().zip(&widths).enumerate();
         let cells: Vec<String> = cells
-            .map(|(i, (cell, &width))| if i == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") })
+            .map(|(i, (cell, &width))| {
+                if i == 0 {
+                    format!("{cell:<width$}")
+                } else {
+                    format!("{cell:>width$}")
+                }
+            })
             .collect();
         writeln!(out, "{}", cells.join("  ").trim_end())?;
     }
@@ -108,7 +114,9 @@ fn read_lines(path: &Path) -> anyhow::Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let lines = bytes.split(|&byte| byte == b'\n').enumerate();
-    lines.map(|(i, line)| text_line(line, &format!("`{}`", path.display()), i + 1)).collect()
+    lines
+        .map(|(i, line)| text_line(line, &format!("`{}`", path.display()), i + 1))
+        .collect()
 }
 
 /// One line without its `\r`, or an error that names it.
@@ -118,7 +126,11 @@ fn text_line(bytes: &[u8], place: &str, line: usize) -> anyhow::Result<String> {
         Ok(text) => Ok(text.to_owned()),
         Err(error) => {
             let at = error.valid_up_to();
-            anyhow::bail!("{place} line {line}: byte {} is {:#04x}, which is no UTF-8", at + 1, bytes[at])
+            anyhow::bail!(
+                "{place} line {line}: byte {} is {:#04x}, which is no UTF-8",
+                at + 1,
+                bytes[at]
+            )
         }
     }
 }

@@ -21,6 +21,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let results = &arguments.results.results;
     let figures = figures(&Record::read_all(results)?)?;
     let folder = results.join("figures");
-    let files: Vec<_> = figures.into_iter().map(|(name, svg)| (folder.join(name), svg)).collect();
+    let files: Vec<_> = figures
+        .into_iter()
+        .map(|(name, svg)| (folder.join(name), svg))
+        .collect();
     publish(&files, arguments.check, "lite-eval plot")
 }

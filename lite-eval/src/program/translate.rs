@@ -78,7 +78,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = decode_config(arguments, &run.decode)?;
     let stdin = io::stdin();
     // A person who types wants an answer to every line.
-    let group_size = if stdin.is_terminal() { 1 } else { BATCHES_READ * config.batch_size };
+    let group_size = if stdin.is_terminal() {
+        1
+    } else {
+        BATCHES_READ * config.batch_size
+    };
     let mut input = stdin.lock();
     let mut first = 0;
     loop {
@@ -135,7 +139,10 @@ fn translate_group(
             InputFormat::Tokens => run.text.encode_tokens(line),
         };
         if let Some(length) = fit(&mut source, max_positions) {
-            eprintln!("warning: {}", cut_message("stdin", first + i + 1, length, max_positions));
+            eprintln!(
+                "warning: {}",
+                cut_message("stdin", first + i + 1, length, max_positions)
+            );
         }
         // Nothing but </s>.
         is_empty.push(source.len() <= 1);
@@ -149,9 +156,21 @@ fn translate_group(
         let hypotheses = if is_empty {
             vec![Translation::default()]
         } else {
-            found.next().into_iter().flatten().map(|hypothesis| translation(run, hypothesis)).collect()
+            found
+                .next()
+                .into_iter()
+                .flatten()
+                .map(|hypothesis| translation(run, hypothesis))
+                .collect()
         };
-        write_line(arguments, config, Line { line: first + i, hypotheses })?;
+        write_line(
+            arguments,
+            config,
+            Line {
+                line: first + i,
+                hypotheses,
+            },
+        )?;
     }
     Ok(io::stdout().flush()?)
 }

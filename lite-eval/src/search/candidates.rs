@@ -40,7 +40,11 @@ impl Constraints {
         } else {
             End::Free
         };
-        Self { temperature: config.temperature, unk_penalty: config.unk_penalty, end }
+        Self {
+            temperature: config.temperature,
+            unk_penalty: config.unk_penalty,
+            end,
+        }
     }
 
     fn apply(&self, log_probabilities: &mut [f32], banned: &[u32]) {
@@ -72,7 +76,10 @@ pub(super) fn best_candidates(
     constraints: &Constraints,
     beam: impl Fn(usize, &mut Vec<u32>) -> f32,
 ) -> Vec<Candidate> {
-    let mut best = Best { n, candidates: Vec::with_capacity(n + 1) };
+    let mut best = Best {
+        n,
+        candidates: Vec::with_capacity(n + 1),
+    };
     let mut banned = Vec::new();
     for (row, logits) in logits.chunks_exact_mut(vocabulary_size).enumerate() {
         banned.clear();
@@ -102,7 +109,11 @@ impl Best {
             for (i, value) in values.iter().enumerate() {
                 if value + score > self.threshold() {
                     let token = (block * Self::BLOCK + i) as u32;
-                    self.insert(Candidate { row, token, score: value + score });
+                    self.insert(Candidate {
+                        row,
+                        token,
+                        score: value + score,
+                    });
                 }
             }
         }
@@ -110,7 +121,11 @@ impl Best {
 
     /// What a candidate must exceed. NaN exceeds nothing, and neither does -inf.
     fn threshold(&self) -> f32 {
-        if self.candidates.len() == self.n { self.candidates[self.n - 1].score } else { f32::NEG_INFINITY }
+        if self.candidates.len() == self.n {
+            self.candidates[self.n - 1].score
+        } else {
+            f32::NEG_INFINITY
+        }
     }
 
     fn insert(&mut self, candidate: Candidate) {
@@ -143,7 +158,10 @@ fn maximum(values: &[f32]) -> f32 {
             *lane = if value > *lane { value } else { *lane };
         }
     }
-    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+    lanes
+        .iter()
+        .chain(rest)
+        .fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
 }
 
 /// The sum of `exp(value - maximum)`.
@@ -248,10 +266,28 @@ mod tests {
             found.iter().map(|candidate| candidate.token).collect::<Vec<_>>()
         };
         let config = DecodeConfig::default();
-        assert_eq!(best(1, config.clone()), [EOS, UNK, 4], "padding and a banned token are never chosen");
+        assert_eq!(
+            best(1, config.clone()),
+            [EOS, UNK, 4],
+            "padding and a banned token are never chosen"
+        );
         assert_eq!(best(0, config.clone()), [UNK, 4, 0], "no end before the least length");
-        assert_eq!(best(10, config.clone()), [EOS], "nothing but the end at the greatest length");
-        assert_eq!(best(1, DecodeConfig { unk_penalty: 10.0, ..config }), [EOS, 4, 0], "a taxed unknown word");
+        assert_eq!(
+            best(10, config.clone()),
+            [EOS],
+            "nothing but the end at the greatest length"
+        );
+        assert_eq!(
+            best(
+                1,
+                DecodeConfig {
+                    unk_penalty: 10.0,
+                    ..config
+                }
+            ),
+            [EOS, 4, 0],
+            "a taxed unknown word"
+        );
     }
 
     #[test]

@@ -27,7 +27,12 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn push(&mut self, parent: NodeId, token: u32, score: f32, alignment: usize) -> NodeId {
-        self.nodes.push(Node { parent, token, score, alignment });
+        self.nodes.push(Node {
+            parent,
+            token,
+            score,
+            alignment,
+        });
         NodeId((self.nodes.len() - 1) as u32)
     }
 
@@ -39,12 +44,20 @@ impl History {
     pub(super) fn hypothesis(&self, node: NodeId, config: &DecodeConfig) -> Hypothesis {
         let path = self.path(node);
         let sum = path.last().map_or(0.0, |node| node.score);
-        let score = if config.normalise { sum / (path.len() as f32).powf(config.length_penalty) } else { sum };
+        let score = if config.normalise {
+            sum / (path.len() as f32).powf(config.length_penalty)
+        } else {
+            sum
+        };
         let before = std::iter::once(0.0).chain(path.iter().map(|node| node.score));
         Hypothesis {
             tokens: path.iter().map(|node| node.token).collect(),
             score,
-            token_scores: path.iter().zip(before).map(|(node, before)| node.score - before).collect(),
+            token_scores: path
+                .iter()
+                .zip(before)
+                .map(|(node, before)| node.score - before)
+                .collect(),
             alignment: path.iter().map(|node| node.alignment).collect(),
         }
     }
@@ -62,7 +75,10 @@ impl History {
             return;
         }
         let prefix = &tokens[tokens.len() + 1 - n..];
-        let repeated = tokens.windows(n).filter(|gram| &gram[..n - 1] == prefix).map(|gram| gram[n - 1]);
+        let repeated = tokens
+            .windows(n)
+            .filter(|gram| &gram[..n - 1] == prefix)
+            .map(|gram| gram[n - 1]);
         banned.extend(repeated.filter(|&token| token != EOS));
     }
 
@@ -71,8 +87,9 @@ impl History {
     }
 
     fn path(&self, node: NodeId) -> Vec<Node> {
-        let mut path: Vec<Node> =
-            std::iter::successors(self.get(node), |node| self.get(node.parent)).copied().collect();
+        let mut path: Vec<Node> = std::iter::successors(self.get(node), |node| self.get(node.parent))
+            .copied()
+            .collect();
         path.reverse();
         path
     }
@@ -84,7 +101,9 @@ mod tests {
 
     fn banned(tokens: &[u32], n: usize) -> Vec<u32> {
         let mut history = History::default();
-        let node = tokens.iter().fold(NodeId::ROOT, |parent, &token| history.push(parent, token, 0.0, 0));
+        let node = tokens
+            .iter()
+            .fold(NodeId::ROOT, |parent, &token| history.push(parent, token, 0.0, 0));
         let mut banned = Vec::new();
         history.repeated_ngrams(node, n, &mut banned);
         banned

@@ -18,7 +18,7 @@ use crate::decode::DecodeConfig;
 use candidates::{Candidate, Constraints, best_candidates};
 use history::{History, NodeId};
 
-pub use model_stepper::ModelStepper;
+pub use model_stepper::{ModelStepper, Projection};
 
 pub(crate) const PAD: u32 = 1;
 pub(crate) const EOS: u32 = 2;
@@ -124,20 +124,28 @@ fn advance(
         work.push((sentence, own, first_row));
         first_row += n_rows;
     }
-    assert!(logits.is_empty(), "the stepper returned {} logits too many", logits.len());
+    assert!(
+        logits.is_empty(),
+        "the stepper returned {} logits too many",
+        logits.len()
+    );
     let alignment = &scores.alignment;
     work.into_par_iter()
         .map(|(sentence, logits, first_row)| {
             let constraints = Constraints::new(step, max_length, config);
             let n_candidates = 2 * config.beam;
-            let candidates =
-                best_candidates(logits, vocabulary_size, n_candidates, &constraints, |row, banned| {
-                    let beam = sentence.beams[row];
-                    sentence.history.repeated_ngrams(beam.node, config.no_repeat_ngram, banned);
-                    beam.score
-                });
+            let candidates = best_candidates(logits, vocabulary_size, n_candidates, &constraints, |row, banned| {
+                let beam = sentence.beams[row];
+                sentence
+                    .history
+                    .repeated_ngrams(beam.node, config.no_repeat_ngram, banned);
+                beam.score
+            });
             sentence.extend(&candidates, &alignment[first_row..], config);
-            sentence.parents(&candidates, config.beam).map(|row| first_row + row).collect()
+            sentence
+                .parents(&candidates, config.beam)
+                .map(|row| first_row + row)
+                .collect()
         })
         .collect()
 }
@@ -145,40 +153,61 @@ fn advance(
 impl Sentence {
     fn new(index: usize) -> Self {
         // The first step has one beam: the others would be copies of it.
-        let beams = vec![Beam { node: NodeId::ROOT, score: 0.0 }];
-        Self { index, history: History::default(), beams, finished: Vec::new() }
+        let beams = vec![Beam {
+            node: NodeId::ROOT,
+            score: 0.0,
+        }];
+        Self {
+            index,
+            history: History::default(),
+            beams,
+            finished: Vec::new(),
+        }
     }
 
     fn last_tokens(&self) -> impl Iterator<Item = u32> {
         // The reference starts a target with </s>.
-        self.beams.iter().map(|beam| self.history.last_token(beam.node).unwrap_or(EOS))
+        self.beams
+            .iter()
+            .map(|beam| self.history.last_token(beam.node).unwrap_or(EOS))
     }
 
     fn extend(&mut self, candidates: &[Candidate], alignment: &[usize], config: &DecodeConfig) {
         // A </s> counts only among the best `beam` of the `2 * beam` candidates.
-        for candidate in candidates.iter().take(config.beam).filter(|candidate| candidate.token == EOS) {
+        for candidate in candidates
+            .iter()
+            .take(config.beam)
+            .filter(|candidate| candidate.token == EOS)
+        {
             if self.finished.len() < config.beam {
                 let node = self.push(candidate, alignment);
                 self.finished.push(self.history.hypothesis(node, config));
             }
         }
-        let open = candidates.iter().filter(|candidate| candidate.token != EOS).take(config.beam);
+        let open = candidates
+            .iter()
+            .filter(|candidate| candidate.token != EOS)
+            .take(config.beam);
         self.beams = open
-            .map(|candidate| {
-                let parent = self.beams[candidate.row].node;
-                let node = self.history.push(parent, candidate.token, candidate.score, alignment[candidate.row]);
-                Beam { node, score: candidate.score }
+            .map(|candidate| Beam {
+                node: self.push(candidate, alignment),
+                score: candidate.score,
             })
             .collect();
     }
 
     fn push(&mut self, candidate: &Candidate, alignment: &[usize]) -> NodeId {
         let parent = self.beams[candidate.row].node;
-        self.history.push(parent, candidate.token, candidate.score, alignment[candidate.row])
+        self.history
+            .push(parent, candidate.token, candidate.score, alignment[candidate.row])
     }
 
     fn parents(&self, candidates: &[Candidate], beam: usize) -> impl Iterator<Item = usize> {
-        candidates.iter().filter(|candidate| candidate.token != EOS).take(beam).map(|candidate| candidate.row)
+        candidates
+            .iter()
+            .filter(|candidate| candidate.token != EOS)
+            .take(beam)
+            .map(|candidate| candidate.row)
     }
 
     fn is_finished(&self, step: usize, max_length: usize, beam: usize) -> bool {
@@ -190,7 +219,12 @@ impl Sentence {
         self.beams.clear();
         if self.finished.is_empty() {
             let (tokens, token_scores, alignment) = (vec![EOS], vec![f32::NEG_INFINITY], vec![0]);
-            self.finished.push(Hypothesis { tokens, score: f32::NEG_INFINITY, token_scores, alignment });
+            self.finished.push(Hypothesis {
+                tokens,
+                score: f32::NEG_INFINITY,
+                token_scores,
+                alignment,
+            });
         }
         let mut finished = std::mem::take(&mut self.finished);
         // Stable, as the reference's sort: of equals the one that was finished first.

@@ -5,23 +5,44 @@ use lite_model::{DecoderState, Seq2Seq};
 
 use super::{StepScores, Stepper};
 
+/// The output projection laid out as a step multiplies it: `[d_model, target_vocabulary]`, row by row.
+///
+/// A transposed view would be repacked in every step, which costs several times the product of a few rows.
+#[derive(Debug, Clone)]
+pub struct Projection(Tensor<2>);
+
+impl Projection {
+    /// Of a model, once for many batches.
+    pub fn new(model: &Seq2Seq) -> Self {
+        let weight = model.projection();
+        let device = weight.device();
+        // By way of the host: there, the transposed order becomes the order in memory.
+        Self(Tensor::from_data(weight.transpose().into_data(), &device))
+    }
+}
+
 /// A batch of sources in the middle of being decoded by a [`Seq2Seq`].
 pub struct ModelStepper<'a> {
     model: &'a Seq2Seq,
+    projection: &'a Projection,
     state: DecoderState,
     device: Device,
-    vocabulary_size: usize,
     /// Columns of padding on the left of each row's source.
     padding: Vec<usize>,
 }
 
 impl<'a> ModelStepper<'a> {
     /// Encodes `sources`, `[batch_size, source_length]`, with `padding[i]` columns of padding on the left of row `i`.
-    pub fn new(model: &'a Seq2Seq, sources: Tensor<2, Int>, padding: Vec<usize>) -> Self {
+    pub fn new(model: &'a Seq2Seq, projection: &'a Projection, sources: Tensor<2, Int>, padding: Vec<usize>) -> Self {
         let device = sources.device();
         let state = model.begin(&model.encode(sources));
-        let [vocabulary_size, _] = model.projection().dims();
-        Self { model, state, device, vocabulary_size, padding }
+        Self {
+            model,
+            projection,
+            state,
+            device,
+            padding,
+        }
     }
 
     fn select(&mut self, rows: &[usize]) {
@@ -38,16 +59,18 @@ impl<'a> ModelStepper<'a> {
 
 impl Stepper for ModelStepper<'_> {
     fn vocabulary_size(&self) -> usize {
-        self.vocabulary_size
+        self.projection.0.dims()[1]
     }
 
     fn step(&mut self, tokens: &[u32], rows: &[usize]) -> StepScores {
         self.select(rows);
         let tokens: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
         let tokens = TensorData::new(tokens, [rows.len(), 1]);
-        let output = self.model.step(Tensor::<2, Int>::from_data(tokens, &self.device), &mut self.state);
+        let output = self
+            .model
+            .step(Tensor::<2, Int>::from_data(tokens, &self.device), &mut self.state);
         let [_, source_length] = output.attention.dims();
-        let logits = self.model.logits(output.features);
+        let logits = output.features.matmul(self.projection.0.clone());
         let [logits, attention] = Transaction::default()
             .register(logits)
             .register(output.attention)
@@ -60,7 +83,10 @@ impl Stepper for ModelStepper<'_> {
             .zip(&self.padding)
             .map(|(attention, padding)| argmax(&attention[*padding..]))
             .collect();
-        StepScores { logits: floats(logits), alignment }
+        StepScores {
+            logits: floats(logits),
+            alignment,
+        }
     }
 }
 

@@ -38,11 +38,20 @@ pub(crate) fn record(arch: &str, date: &str, bleu: f64, status: Status) -> (Path
         overrides: Vec::new(),
         seed: 1,
         device: "flex".into(),
-        machine: Machine { cpu: "EPYC".into(), n_cores: 2, memory_bytes: 24 << 30, os: "Debian x86_64".into() },
+        machine: Machine {
+            cpu: "EPYC".into(),
+            n_cores: 2,
+            memory_bytes: 24 << 30,
+            os: "Debian x86_64".into(),
+        },
         updates: 8000,
         target_tokens: 32_000_000,
         train_seconds: 3300.0,
-        parameters: ParameterCounts { total: 2_632_032, embedding: 1_520_000, counted_as_paper: 1_112_032 },
+        parameters: ParameterCounts {
+            total: 2_632_032,
+            embedding: 1_520_000,
+            counted_as_paper: 1_112_032,
+        },
         mult_adds: if arch == BASELINE { 42_200_000 } else { 35_200_000 },
         data_hash: "ab".into(),
         curve: vec![point(250, bleu / 3.0), point(500, bleu / 2.0), point(750, bleu)],
@@ -84,7 +93,13 @@ fn broken_markers_are_named() {
 
 #[test]
 fn counts_have_three_digits() {
-    for (value, text) in [(12.0, "12"), (2.608e6, "2.61M"), (90.13e6, "90.1M"), (527.4e6, "527M"), (1.338e9, "1.34G")] {
+    for (value, text) in [
+        (12.0, "12"),
+        (2.608e6, "2.61M"),
+        (90.13e6, "90.1M"),
+        (527.4e6, "527M"),
+        (1.338e9, "1.34G"),
+    ] {
         assert_eq!(count(value), text);
     }
     assert_eq!((thousands(8000).as_str(), thousands(120).as_str()), ("8,000", "120"));

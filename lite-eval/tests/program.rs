@@ -1,0 +1,244 @@
+//! What a person sees of `lite-eval`: help, errors, and translations of a small run with random weights.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use experiments::{Definition, RunDefinition, RunFolder};
+use lite_data::{Tokeniser, Vocabulary};
+use lite_eval::device::DeviceName;
+use lite_eval::run::seal_weights;
+use lite_model::{ModelConfig, VocabularySizes, weights};
+use tempfile::TempDir;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn stdout(assert: &Assert) -> String {
+    text(&assert.get_output().stdout)
+}
+
+fn stderr(assert: &Assert) -> String {
+    text(&assert.get_output().stderr)
+}
+
+#[test]
+fn help_of_every_command() {
+    insta::assert_snapshot!("help", stdout(&program(&["--help"]).assert().code(0)));
+    for command in ["translate", "evaluate", "metrics", "cost", "tables", "plot", "bench"] {
+        let help = stdout(&program(&[command, "--help"]).assert().code(0));
+        assert!(help.contains("Example:\n  lite-eval "), "{command}");
+        insta::assert_snapshot!(format!("help-{command}"), help);
+    }
+}
+
+const WORDS: [&str; 6] = ["le", "chat", "noir", "dort", "bien", "ici"];
+
+/// A run of one small model over six words and ten positions.
+fn run() -> (TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let definition = root.path().join("tiny.toml");
+    let toml = r#"
+        title = "tiny"
+        [data]
+        source_language = "fr"
+        target_language = "fr"
+        [data.tokeniser]
+        kind = "words"
+        [decode]
+        max_length_b = 6
+        [arch.lite]
+        architecture = "lite"
+        d_model = 16
+        d_ff = 16
+        encoder_layers = 2
+        decoder_layers = 2
+        n_heads = 4
+        max_source_positions = 10
+    "#;
+    fs::write(&definition, toml).unwrap();
+    let definition = Definition::load(definition.to_str().unwrap(), &[]).unwrap();
+    let folder = RunFolder::new(root.path(), "tiny", "lite");
+    folder.create().unwrap();
+    RunDefinition::new(&definition, "lite", 1)
+        .unwrap()
+        .write(&folder.definition())
+        .unwrap();
+    Tokeniser::Words.save(&folder.tokeniser()).unwrap();
+    let dictionary: String = WORDS.iter().map(|word| format!("{word} 1\n")).collect();
+    fs::write(folder.source_vocabulary(), &dictionary).unwrap();
+    fs::write(folder.target_vocabulary(), &dictionary).unwrap();
+    let size = Vocabulary::load(&folder.source_vocabulary()).unwrap().len();
+    let device = DeviceName::Flex.open().unwrap();
+    device.seed(7);
+    let config: ModelConfig = definition.section("arch.lite").unwrap();
+    let model = config.init(VocabularySizes::joint(size), &device).unwrap();
+    weights::save(&model, &folder.model()).unwrap();
+    seal_weights(&folder.model()).unwrap();
+    (root, folder.root().to_path_buf())
+}
+
+fn translate(run: &Path, arguments: &[&str], input: impl Into<Vec<u8>>) -> Assert {
+    program(&["translate", "--run", run.to_str().unwrap()])
+        .args(arguments)
+        .write_stdin(input)
+        .assert()
+}
+
+#[test]
+fn lines_keep_their_order_and_empty_ones_stay_empty() {
+    let (_root, run) = run();
+    let lines = ["le chat noir dort", "", "bien", "le chat", "ici le chat dort bien"];
+    let together = stdout(&translate(&run, &["--batch-size", "2"], lines.join("\n")).code(0));
+    let together: Vec<&str> = together.lines().collect();
+    assert_eq!(together.len(), lines.len());
+    assert_eq!(together[1], "");
+    for (line, found) in lines.iter().zip(&together) {
+        let alone = stdout(&translate(&run, &[], format!("{line}\n")).code(0));
+        assert_eq!(alone.trim_end(), *found, "{line}");
+    }
+}
+
+#[test]
+fn json_has_the_best_hypotheses_of_every_line() {
+    let (_root, run) = run();
+    let arguments = ["--json", "--beam", "3", "--n-best", "2", "--input-format", "tokens"];
+    let found = stdout(&translate(&run, &arguments, "le chat\n\nici\n").code(0));
+    let found: Vec<serde_json::Value> = found.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(found.len(), 3);
+    for (i, line) in found.iter().enumerate() {
+        assert_eq!(line["line"], i);
+    }
+    assert_eq!(
+        found[1]["hypotheses"],
+        serde_json::json!([{"text": "", "tokens": [], "score": 0.0, "token_scores": []}])
+    );
+    let hypotheses = found[0]["hypotheses"].as_array().unwrap();
+    assert_eq!(hypotheses.len(), 2);
+    for hypothesis in hypotheses {
+        let tokens = hypothesis["tokens"].as_array().unwrap();
+        assert_eq!(tokens.last().unwrap(), "</s>");
+        assert_eq!(tokens.len(), hypothesis["token_scores"].as_array().unwrap().len());
+    }
+    assert!(hypotheses[0]["score"].as_f64() >= hypotheses[1]["score"].as_f64());
+}
+
+#[test]
+fn a_line_longer_than_the_model_is_cut_and_said() {
+    let (_root, run) = run();
+    let long = translate(&run, &[], format!("le chat\n{}\n", ["bien"; 14].join(" "))).code(0);
+    assert_eq!(
+        stderr(&long),
+        "warning: stdin line 2: 15 tokens, but the model has 10 positions: cut\n"
+    );
+    let cut = translate(&run, &[], format!("le chat\n{}\n", ["bien"; 9].join(" "))).code(0);
+    assert_eq!((stdout(&long), stderr(&cut)), (stdout(&cut), String::new()));
+}
+
+#[test]
+fn what_is_no_text_is_named_by_its_line() {
+    let (_root, run) = run();
+    let broken = translate(&run, &[], b"le chat\nno\xffir\n".to_vec()).code(1);
+    assert_eq!(
+        stderr(&broken),
+        "error: stdin line 2: byte 3 is 0xff, which is no UTF-8\n"
+    );
+}
+
+#[test]
+fn altered_weights_are_named() {
+    let (_root, run) = run();
+    let path = run.join("model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let altered = stderr(&translate(&run, &[], "le\n").code(1));
+    let start = format!("error: weights `{}` were altered: found sha256 ", path.display());
+    assert!(altered.starts_with(&start) && altered.contains("\nhint: "), "{altered}");
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(stderr(&translate(&run, &[], "le\n").code(1)).starts_with(&start));
+}
+
+#[test]
+fn errors_offer_what_was_probably_meant() {
+    for (arguments, code, expected) in [
+        (
+            &["cost", "--exp", "multi30k-enrf"][..],
+            1,
+            "did you mean `multi30k-enfr`?",
+        ),
+        (
+            &["cost", "--exp", "multi30k-enfr", "--arch", "lit"],
+            1,
+            "did you mean `lite`?",
+        ),
+        (
+            &["bench", "--exp", "quick", "--device", "cdua"],
+            2,
+            "did you mean `cuda`?",
+        ),
+        (
+            &["translate", "--run", "nowhere"],
+            1,
+            "`nowhere` is no run folder: `definition.json` is missing in it\nhint: ",
+        ),
+        (&["translate"], 2, "--run <DIR>"),
+        (
+            &["metrics", "--hypotheses", "nowhere", "--references", "nowhere"],
+            1,
+            "`nowhere`: ",
+        ),
+    ] {
+        let message = stderr(&program(arguments).assert().code(code));
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn metrics_are_printed_with_their_signatures() {
+    let files = [
+        "--hypotheses",
+        "tests/fixtures/bleu.sys.txt",
+        "--references",
+        "tests/fixtures/bleu.ref.txt",
+    ];
+    insta::assert_snapshot!("metrics", stdout(&program(&["metrics"]).args(files).assert().code(0)));
+    let json = stdout(&program(&["metrics", "--json"]).args(files).assert().code(0));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (json["lines"].as_u64(), json["scores"][0]["name"].as_str()),
+        (Some(24), Some("BLEU"))
+    );
+    let unequal = [
+        "metrics",
+        "--hypotheses",
+        "tests/fixtures/bleu.sys.txt",
+        "--references",
+        "Cargo.toml",
+    ];
+    let message = stderr(&program(&unequal).assert().code(1));
+    assert!(message.contains("24 hypotheses, but "), "{message}");
+}
+
+#[test]
+fn cost_shows_the_paper_beside_ours() {
+    let arguments = ["cost", "--exp", "wmt14-enfr-100M", "--vocabulary", "32768"];
+    insta::assert_snapshot!("cost", stdout(&program(&arguments).assert().code(0)));
+    let json = stdout(&program(&arguments).arg("--json").assert().code(0));
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (
+            first["source_length"].as_u64(),
+            first["published"]["mult_adds"].as_f64()
+        ),
+        (Some(30), Some(90e6))
+    );
+}
