@@ -13,6 +13,7 @@ pub mod bench;
 pub mod decode;
 pub mod device;
 pub mod evaluate;
+pub mod memory;
 pub mod metrics;
 pub mod plot;
 pub mod run;

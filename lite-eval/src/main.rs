@@ -11,5 +11,6 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    lite_eval::memory::keep_freed_pages();
     program::run(program::Arguments::parse())
 }

