@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn what_is_not_compiled_in_says_so() {
         for device in DeviceName::ALL.into_iter().filter(|device| !device.is_compiled_in()) {
-            let error = device.open().err().expect("not compiled in");
+            let error = device.open().expect_err("not compiled in");
             assert_eq!(error.hint(), Some(format!("build with `--features {device}`")));
         }
     }

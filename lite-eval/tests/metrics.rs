@@ -2,6 +2,7 @@
 //! written by `fixtures/make_sacrebleu.py`), and the laws that every metric keeps.
 
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 
 use lite_eval::metrics::sacre::Tokenize;
 use lite_eval::metrics::{Metric, MetricError, MetricSettings, score, tokenised};
@@ -134,7 +135,7 @@ proptest! {
         let (hypotheses, references): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let mut sum = tokenised::Statistics::default();
         for (h, r) in hypotheses.iter().zip(&references) {
-            sum += tokenised::corpus(&[h.clone()], &[r.clone()], false);
+            sum += tokenised::corpus(from_ref(h), from_ref(r), false);
         }
         prop_assert_eq!(sum, tokenised::corpus(&hypotheses, &references, false));
     }

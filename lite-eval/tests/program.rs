@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use experiments::{Definition, RunDefinition, RunFolder};
-use lite_data::{Tokeniser, Vocabulary};
+use lite_data::progress::Silent;
+use lite_data::{PrepareOptions, prepare};
 use lite_eval::device::DeviceName;
 use lite_eval::run::seal_weights;
 use lite_model::{ModelConfig, VocabularySizes, weights};
@@ -40,19 +41,24 @@ fn help_of_every_command() {
     }
 }
 
-const WORDS: [&str; 6] = ["le", "chat", "noir", "dort", "bien", "ici"];
-
-/// A run of one small model over six words and ten positions.
+/// A run of one small model over six words and ten positions, with its corpus beside it.
 fn run() -> (TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
+    let corpus = root.path().join("corpus.txt");
+    fs::write(
+        &corpus,
+        "le chat noir dort bien ici\nle chat dort\nici le chat noir dort\n",
+    )
+    .unwrap();
+    let corpus = corpus.to_str().unwrap();
     let definition = root.path().join("tiny.toml");
-    let toml = r#"
+    let mut toml = String::from(
+        r#"
         title = "tiny"
         [data]
         source_language = "fr"
         target_language = "fr"
-        [data.tokeniser]
-        kind = "words"
+        tokeniser = { kind = "words" }
         [decode]
         max_length_b = 6
         [arch.lite]
@@ -63,25 +69,37 @@ fn run() -> (TempDir, PathBuf) {
         decoder_layers = 2
         n_heads = 4
         max_source_positions = 10
-    "#;
+        "#,
+    );
+    for split in ["train", "valid", "test"] {
+        toml += &format!("\n[data.files.{split}]\nsource = {corpus:?}\ntarget = {corpus:?}\n");
+    }
     fs::write(&definition, toml).unwrap();
     let definition = Definition::load(definition.to_str().unwrap(), &[]).unwrap();
+    let options = PrepareOptions {
+        data_root: root.path().join("data"),
+        mirror: None,
+        offline: true,
+    };
+    let prepared = prepare(&definition.section("data").unwrap(), &options, &Silent).unwrap();
+
     let folder = RunFolder::new(root.path(), "tiny", "lite");
     folder.create().unwrap();
     RunDefinition::new(&definition, "lite", 1)
         .unwrap()
         .write(&folder.definition())
         .unwrap();
-    Tokeniser::Words.save(&folder.tokeniser()).unwrap();
-    let dictionary: String = WORDS.iter().map(|word| format!("{word} 1\n")).collect();
-    fs::write(folder.source_vocabulary(), &dictionary).unwrap();
-    fs::write(folder.target_vocabulary(), &dictionary).unwrap();
-    let size = Vocabulary::load(&folder.source_vocabulary()).unwrap().len();
+    prepared.tokeniser.save(&folder.tokeniser()).unwrap();
+    prepared.source_vocabulary.save(&folder.source_vocabulary()).unwrap();
+    prepared.target_vocabulary.save(&folder.target_vocabulary()).unwrap();
+    let sizes = VocabularySizes {
+        source: prepared.source_vocabulary.len(),
+        target: prepared.target_vocabulary.len(),
+    };
     let device = DeviceName::Flex.open().unwrap();
     device.seed(7);
     let config: ModelConfig = definition.section("arch.lite").unwrap();
-    let model = config.init(VocabularySizes::joint(size), &device).unwrap();
-    weights::save(&model, &folder.model()).unwrap();
+    weights::save(&config.init(sizes, &device).unwrap(), &folder.model()).unwrap();
     seal_weights(&folder.model()).unwrap();
     (root, folder.root().to_path_buf())
 }
@@ -165,6 +183,41 @@ fn altered_weights_are_named() {
     assert!(altered.starts_with(&start) && altered.contains("\nhint: "), "{altered}");
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(stderr(&translate(&run, &[], "le\n").code(1)).starts_with(&start));
+}
+
+#[test]
+fn a_run_is_evaluated_and_its_scores_are_those_of_its_hypotheses() {
+    let (root, run) = run();
+    let data = root.path().join("data");
+    let arguments = [
+        "evaluate",
+        "--run",
+        run.to_str().unwrap(),
+        "--data",
+        data.to_str().unwrap(),
+        "--offline",
+        "--json",
+    ];
+    let printed: serde_json::Value = serde_json::from_str(&stdout(&program(&arguments).assert().code(0))).unwrap();
+    let written: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(run.join("scores.json")).unwrap()).unwrap();
+    assert_eq!(printed, written);
+    let hypotheses = fs::read_to_string(run.join("hypotheses.txt")).unwrap();
+    let corpus = fs::read_to_string(root.path().join("corpus.txt")).unwrap();
+    assert_eq!(hypotheses, stdout(&translate(&run, &[], corpus).code(0)));
+    let hypotheses = run.join("hypotheses.txt");
+    let references = root.path().join("corpus.txt");
+    let files = [
+        "--hypotheses",
+        hypotheses.to_str().unwrap(),
+        "--references",
+        references.to_str().unwrap(),
+    ];
+    let scored = stdout(&program(&["metrics", "--json"]).args(files).assert().code(0));
+    let scored: serde_json::Value = serde_json::from_str(&scored).unwrap();
+    for score in written["scores"].as_array().unwrap() {
+        assert!(scored["scores"].as_array().unwrap().contains(score), "{score}");
+    }
 }
 
 #[test]

@@ -166,7 +166,7 @@ proptest! {
             prop_assert!((hypothesis.score - sum / (n as f32).powf(0.6)).abs() < 1e-4);
             prop_assert_eq!(&hypothesis.alignment, &(1..=n).collect::<Vec<_>>());
             prop_assert_eq!(hypothesis.tokens.last(), Some(&EOS));
-            prop_assert!(n >= 2 && n <= 10 && !hypothesis.tokens.contains(&PAD));
+            prop_assert!((2..=10).contains(&n) && !hypothesis.tokens.contains(&PAD));
         }
     }
 
