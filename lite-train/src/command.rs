@@ -6,8 +6,11 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use experiments::{Definition, Record, RunDefinition, RunFolder};
 use lite_data::{DataConfig, PrepareOptions, Prepared, prepare, progress};
-use lite_train::comparison::{Row, table};
-use lite_train::finish::{finish, finished};
+use lite_eval::decode::DecodeConfig;
+use lite_eval::tables::comparison;
+use lite_model::{ModelConfig, VocabularySizes};
+use lite_train::config::TrainConfig;
+use lite_train::finish::{finish, finished, record_of};
 use lite_train::trainer::Run;
 use serde_json::{Value, json};
 
@@ -35,20 +38,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let data: DataConfig = definition.section("data")?;
     let prepared = prepare(&data, &options, &progress::Stderr::new())?;
-    let mut rows = Vec::new();
     for job in &jobs {
         job.check(&prepared)?;
     }
+    let mut records = Vec::new();
     for job in &jobs {
         let record = job
             .run(&prepared, args)
             .with_context(|| format!("{} {}", definition.name, job.definition.arch))?;
-        rows.push(Row {
-            record,
-            paper: definition.paper(&job.definition.arch),
-        });
+        records.push(record);
     }
-    print(&definition, args, rows)
+    print(&definition, args, records)
 }
 
 fn list(as_json: bool) -> anyhow::Result<()> {
@@ -71,16 +71,16 @@ fn list(as_json: bool) -> anyhow::Result<()> {
 /// One architecture that is to be trained: everything of it that the definition says, read and checked.
 struct Job {
     definition: RunDefinition,
-    train: lite_train::config::TrainConfig,
-    model: lite_model::ModelConfig,
-    decode: lite_eval::decode::DecodeConfig,
+    train: TrainConfig,
+    model: ModelConfig,
+    decode: DecodeConfig,
 }
 
 impl Job {
     fn new(definition: &Definition, arch: &str, args: &Args) -> anyhow::Result<Self> {
-        let train: lite_train::config::TrainConfig = definition.section("train")?;
+        let train: TrainConfig = definition.section("train")?;
         train.validate()?;
-        let decode: lite_eval::decode::DecodeConfig = definition.section("decode")?;
+        let decode: DecodeConfig = definition.section("decode")?;
         decode.validate()?;
         let model = definition.section(&format!("arch.{arch}"))?;
         Ok(Self {
@@ -92,7 +92,7 @@ impl Job {
     }
 
     fn check(&self, prepared: &Prepared) -> anyhow::Result<()> {
-        let sizes = lite_model::VocabularySizes {
+        let sizes = VocabularySizes {
             source: prepared.source_vocabulary.len(),
             target: prepared.target_vocabulary.len(),
         };
@@ -126,12 +126,14 @@ impl Job {
         if let Some(record) = finished(&run, &state, ending) {
             return Ok(record);
         }
-        let progress = progress::Stderr::new();
-        lite_data::Progress::begin(&progress, "translating the test set", Some(prepared.test.len() as u64));
-        let mut advance = |n| lite_data::Progress::advance(&progress, n as u64);
-        let record = finish(&run, &self.definition, &state, ending, &args.results, &mut advance);
-        lite_data::Progress::end(&progress);
-        record
+        finish(
+            &run,
+            &self.definition,
+            &state,
+            ending,
+            &args.results,
+            &progress::Stderr::new(),
+        )
     }
 
     /// Makes the folder this run's, or finds that it is.
@@ -192,28 +194,25 @@ fn restart(folder: &RunFolder) -> anyhow::Result<()> {
 }
 
 /// The comparison of what was asked for and of what else of the experiment was trained before.
-fn print(definition: &Definition, args: &Args, mut rows: Vec<Row>) -> anyhow::Result<()> {
-    for arch in definition.archs() {
-        if rows.iter().all(|row| row.record.arch != arch)
-            && let Some(record) = earlier(definition, &arch, args)
-        {
-            let paper = definition.paper(&arch);
-            rows.push(Row { record, paper });
+fn print(definition: &Definition, args: &Args, mut records: Vec<Record>) -> anyhow::Result<()> {
+    let order = definition.archs();
+    for arch in &order {
+        if records.iter().all(|record| record.arch != *arch) {
+            records.extend(earlier(definition, arch, args));
         }
     }
-    let order = definition.archs();
-    rows.sort_by_key(|row| order.iter().position(|arch| *arch == row.record.arch));
+    records.sort_by_key(|record| order.iter().position(|arch| *arch == record.arch));
     if args.json {
-        let runs: Vec<Value> = rows
-            .iter()
-            .map(|row| json!({ "record": row.record, "published": row.paper }))
-            .collect();
         println!(
             "{}",
-            serde_json::to_string_pretty(&json!({ "experiment": definition.name, "runs": runs }))?
+            serde_json::to_string_pretty(&json!({ "experiment": definition.name, "runs": records }))?
         );
     } else {
-        print!("{}", table(definition.title(), &rows));
+        print!(
+            "{}\n\n{}",
+            definition.title(),
+            comparison(&records.iter().collect::<Vec<_>>())
+        );
     }
     Ok(())
 }
@@ -223,9 +222,9 @@ fn earlier(definition: &Definition, arch: &str, args: &Args) -> Option<Record> {
     let folder = RunFolder::new(&args.runs, &definition.name, arch);
     let there = RunDefinition::read(&folder.definition()).ok()?;
     let now = RunDefinition::new(definition, arch, args.seed).ok()?;
-    if !differing_keys(&there, &now).is_empty() {
-        return None;
+    if differing_keys(&there, &now).is_empty() {
+        record_of(&folder)
+    } else {
+        None
     }
-    let scores: lite_train::finish::Scores = serde_json::from_slice(&fs::read(folder.scores()).ok()?).ok()?;
-    Record::read(&scores.record).ok()
 }

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use experiments::{
-    Hypotheses, ParameterCounts, Record, RunDefinition, Score, Status, part_path, publish_file, write_atomically,
+    Hypotheses, ParameterCounts, Record, RunDefinition, RunFolder, Score, Status, part_path, publish_file,
+    write_atomically,
 };
-use lite_eval::metrics::score;
+use lite_data::Progress;
+use lite_eval::evaluate::{Split, evaluate};
+use lite_eval::run::seal_weights;
 use lite_model::cost::{self, PAPER_LENGTH};
 use lite_model::{Seq2Seq, weights};
 use serde::{Deserialize, Serialize};
@@ -17,24 +20,26 @@ use crate::config::FinalWeights;
 use crate::state::TrainState;
 use crate::trainer::{Ending, Run};
 use crate::update::materialised;
-use crate::validate::{lines, sources};
 
-/// What `scores.json` of a run folder holds.
+/// `finished.json` of a run folder: what was scored, and where its record is.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
-pub struct Scores {
-    /// Updates that were done when the test set was scored.
-    pub update: u64,
-    /// Scores of the test set, the main one first.
-    pub scores: Vec<Score>,
-    /// The record that was written.
-    pub record: PathBuf,
+struct Finished {
+    update: u64,
+    record: PathBuf,
+}
+
+/// The record of the run in a folder, if it was finished and its record is still there.
+pub fn record_of(folder: &RunFolder) -> Option<Record> {
+    let finished: Finished = serde_json::from_slice(&fs::read(finished_path(folder)).ok()?).ok()?;
+    let record = Record::read(&finished.record).ok()?;
+    (record.updates == finished.update).then_some(record)
 }
 
 /// The record of a run that was finished before, if nothing was trained since.
 pub fn finished(run: &Run<'_>, state: &TrainState, ending: Ending) -> Option<Record> {
-    let scores: Scores = serde_json::from_slice(&fs::read(run.folder.scores()).ok()?).ok()?;
-    let record = Record::read(&scores.record).ok()?;
-    (scores.update == state.update && record.status == status(ending)).then_some(record)
+    let record = record_of(&run.folder)?;
+    let is_there = run.folder.model().is_file() && run.folder.hypotheses().is_file();
+    (is_there && record.updates == state.update && record.status == status(ending)).then_some(record)
 }
 
 /// Takes the final weights, decodes and scores the test set, and writes everything down.
@@ -44,44 +49,34 @@ pub fn finish(
     state: &TrainState,
     ending: Ending,
     results: &Path,
-    progress: &mut dyn FnMut(usize),
+    progress: &dyn Progress,
 ) -> anyhow::Result<Record> {
     take_weights(run, state)?;
     let model = load(run)?;
-    let references = run.prepared.references("test")?;
-    let sources = sources(&run.prepared.test, references.len(), &run.model);
-    let hypotheses = lines(
+    let evaluation = evaluate(
         &model,
         &run.model,
-        &sources,
-        &run.decode,
         run.prepared,
+        Split::Test,
+        &run.decode,
         &run.device,
         progress,
-    );
-    let settings = run.decode.metric_settings();
-    let scores = run
-        .decode
-        .metrics
-        .iter()
-        .map(|&metric| score(metric, &hypotheses, &references, &settings));
-    let scores: Vec<Score> = scores.collect::<Result<_, _>>()?;
-
-    let path = run.folder.hypotheses();
-    let text: String = hypotheses.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-    let written = write_atomically(&path, |file| std::io::Write::write_all(file, text.as_bytes()));
-    written.with_context(|| format!("`{}`", path.display()))?;
-    let mut record = record(run, definition, state, ending, scores.clone());
-    let record_path = record.write(results, &hypotheses)?;
-    let scores = Scores {
+    )?;
+    evaluation.write(&run.folder)?;
+    let mut record = record(run, definition, state, ending, evaluation.scores);
+    let path = record.write(results, &evaluation.hypotheses)?;
+    let finished = Finished {
         update: state.update,
-        scores,
-        record: fs::canonicalize(&record_path)?,
+        record: fs::canonicalize(&path)?,
     };
-    let path = run.folder.scores();
-    write_atomically(&path, |file| Ok(serde_json::to_writer_pretty(file, &scores)?))
+    let path = finished_path(&run.folder);
+    write_atomically(&path, |file| Ok(serde_json::to_writer_pretty(file, &finished)?))
         .with_context(|| format!("`{}`", path.display()))?;
     Ok(record)
+}
+
+fn finished_path(folder: &RunFolder) -> PathBuf {
+    folder.root().join("finished.json")
 }
 
 /// Makes `model.safetensors` of what the definition says a run ends with.
@@ -104,7 +99,8 @@ fn take_weights(run: &Run<'_>, state: &TrainState) -> anyhow::Result<()> {
         [model] => drop(fs::copy(model, &part).with_context(|| format!("`{}`", part.display()))?),
         models => weights::average(models, &part)?,
     }
-    publish_file(&part, &path).with_context(|| format!("`{}`", path.display()))
+    publish_file(&part, &path).with_context(|| format!("`{}`", path.display()))?;
+    Ok(seal_weights(&path)?)
 }
 
 fn load(run: &Run<'_>) -> anyhow::Result<Seq2Seq> {

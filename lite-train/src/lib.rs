@@ -4,11 +4,10 @@
 //! - [`loss`]: label-smoothed cross-entropy that never keeps a graph over the vocabulary.
 //! - [`optimiser`] and [`clip`]: fairseq's Adam, and clipping by the global norm; [`update`] is one step with them.
 //! - [`trainer`]: the loop over updates, with [`validate`], [`checkpoint`], [`state`], [`log`] and [`report`].
-//! - [`finish`]: the final weights, the test set decoded and scored, the record; [`comparison`] is the table at the end.
+//! - [`finish`]: the final weights, the test set decoded and scored, the record.
 
 pub mod checkpoint;
 pub mod clip;
-pub mod comparison;
 pub mod config;
 pub mod finish;
 pub mod host;

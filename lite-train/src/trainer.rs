@@ -73,10 +73,10 @@ impl Run<'_> {
         for error in errors {
             report.message(&format!("{error}; an older checkpoint is used"));
         }
-        let mut loop_ = Loop::new(self, checkpoints, newest)?;
-        let ending = loop_.run(&mut report);
+        let mut training = Loop::new(self, checkpoints, newest)?;
+        let ending = training.run(&mut report);
         report.finish();
-        Ok((loop_.state, ending?))
+        Ok((training.state, ending?))
     }
 
     /// Whether a checkpoint is one of those that are averaged.
@@ -112,6 +112,8 @@ struct Loop<'a> {
     line: Window,
     line_began: Instant,
     valid: Vec<Batch>,
+    /// The update of the last checkpoint, 0 before the first.
+    saved: u64,
 }
 
 impl<'a> Loop<'a> {
@@ -153,6 +155,7 @@ impl<'a> Loop<'a> {
             model: Some(model),
             optimiser,
             before: state.seconds,
+            saved: state.update,
             state,
             began: Instant::now(),
             pending: Vec::new(),
@@ -168,19 +171,39 @@ impl<'a> Loop<'a> {
         }
         loop {
             if let Some(ending) = self.ending() {
-                return Ok(ending);
+                return self.end(ending, report);
             }
             let plans = self.plans()?;
             while let Some(plan) = plans.get(self.state.next) {
                 self.update(plan)?;
                 self.after_update(report)?;
                 if let Some(ending) = self.ending() {
-                    return Ok(ending);
+                    return self.end(ending, report);
                 }
             }
             self.state.epoch += 1;
             self.state.next = 0;
         }
+    }
+
+    /// Leaves a run that can be scored and, if its time was up, goes on later.
+    fn end(&mut self, ending: Ending, report: &mut Report) -> anyhow::Result<Ending> {
+        if ending == Ending::TimeBudget {
+            self.read_losses()?;
+            if self.saved != self.state.update {
+                self.save()?;
+            }
+            // For the record alone: a run that goes on must not remember a validation that it would not have had.
+            if self
+                .state
+                .curve
+                .last()
+                .is_none_or(|point| point.update != self.state.update)
+            {
+                self.validate(report)?;
+            }
+        }
+        Ok(ending)
     }
 
     /// Why there is nothing left to do, if so.
@@ -194,10 +217,13 @@ impl<'a> Loop<'a> {
         }
     }
 
+    /// Never before the first update: what ends has to have weights.
     fn is_out_of_time(&self) -> bool {
-        self.run
-            .time_budget
-            .is_some_and(|budget| self.seconds() >= budget.as_secs_f64())
+        self.state.update > 0
+            && self
+                .run
+                .time_budget
+                .is_some_and(|budget| self.seconds() >= budget.as_secs_f64())
     }
 
     fn seconds(&self) -> f64 {
@@ -245,15 +271,14 @@ impl<'a> Loop<'a> {
         let config = &self.run.train;
         let update = self.state.update;
         let due = |every: u64| update.is_multiple_of(every) || update == config.updates;
-        let is_out_of_time = self.is_out_of_time();
-        let must_save = due(config.checkpoint_every) || is_out_of_time;
+        let must_save = due(config.checkpoint_every);
         if due(config.log_every) || due(config.validate_every) || must_save || is_host(&self.device) {
             self.read_losses()?;
         }
         if due(config.log_every) {
             self.write_line(report)?;
         }
-        let is_best = (due(config.validate_every) || is_out_of_time) && self.validate(report)?;
+        let is_best = due(config.validate_every) && self.validate(report)?;
         if must_save || is_best || self.state.patience.is_over {
             self.save()?;
         }
@@ -370,6 +395,7 @@ impl<'a> Loop<'a> {
                 self.state.update
             )
         })?;
+        self.saved = self.state.update;
         self.prune()?;
         self.line_began += began.elapsed();
         Ok(())

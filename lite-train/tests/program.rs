@@ -1,0 +1,148 @@
+//! What a user of the program sees.
+
+mod common;
+
+use std::fs;
+
+use assert_cmd::Command;
+use common::Experiment;
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_lite-train"))
+}
+
+fn stderr(arguments: &[&str], code: i32) -> String {
+    let output = program().args(arguments).assert().code(code).get_output().clone();
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn help() {
+    let output = program().arg("--help").assert().success().get_output().stdout.clone();
+    insta::assert_snapshot!(String::from_utf8(output).unwrap());
+}
+
+#[test]
+fn unknown_names_offer_the_nearest() {
+    let error = stderr(&["--exp", "quik"], 2);
+    assert!(
+        error.starts_with("error: no definition is named `quik` (did you mean `quick`?)\nhint: "),
+        "{error}"
+    );
+    let error = stderr(&["--exp", "quick", "--arch", "lit"], 2);
+    assert!(
+        error.contains("has no architecture `lit` (did you mean `lite`?)"),
+        "{error}"
+    );
+    let error = stderr(&["--exp", "quick", "--set", "train.updatess=3"], 2);
+    assert!(
+        error.contains("updatess") && error.contains("did you mean `updates`?"),
+        "{error}"
+    );
+    let error = stderr(&["--exp", "quick", "--device", "flexx"], 2);
+    assert!(error.contains("did you mean `flex`?"), "{error}");
+    let error = stderr(
+        &[
+            "--exp",
+            "quick",
+            "--set",
+            "train.select=bleu",
+            "--set",
+            "train.validation.bleu=none",
+        ],
+        1,
+    );
+    assert!(
+        error.contains("`train.select` is \"bleu\", expected \"loss\", or"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_list_is_of_names_and_titles() {
+    let output = program().arg("--list").assert().success().get_output().stdout.clone();
+    assert!(String::from_utf8(output).unwrap().contains("quick"));
+}
+
+#[test]
+fn an_experiment_is_trained_compared_and_kept() {
+    let experiment = Experiment::new();
+    let (stdout, _) = experiment.train("runs", &[]);
+    assert!(
+        stdout.contains("A toy") && stdout.contains("lite") && stdout.contains("transformer"),
+        "{stdout}"
+    );
+    let records = |arch: &str| {
+        fs::read_dir(experiment.path().join("results/toy").join(arch))
+            .unwrap()
+            .count()
+    };
+    assert_eq!((records("lite"), records("transformer")), (2, 2));
+
+    // Nothing is left to do, so nothing is done again.
+    let (again, _) = experiment.train("runs", &["--arch", "lite"]);
+    assert_eq!(again, stdout);
+    assert_eq!(records("lite"), 2);
+    let (text, _) = experiment.train("runs", &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["runs"][0]["updates"], 24);
+    assert_eq!(json["runs"][0]["status"], "finished");
+    assert_eq!(json["runs"][0]["curve"].as_array().unwrap().len(), 3);
+
+    // Another definition is no continuation of the run.
+    let output = experiment
+        .command("runs", &["--arch", "lite", "--set", "train.updates=25"])
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        error.contains("what differs: train.updates (24 there, 25 here)\nhint: --restart"),
+        "{error}"
+    );
+    experiment.train("runs", &["--arch", "lite", "--set", "train.updates=25", "--restart"]);
+    assert!(
+        experiment
+            .run_folder("runs", "lite")
+            .join("checkpoints/00000025")
+            .is_dir()
+    );
+}
+
+#[test]
+fn a_time_budget_ends_a_run_that_goes_on_later() {
+    let experiment = Experiment::new();
+    let (stdout, _) = experiment.train("runs", &["--arch", "lite", "--time-budget", "0s", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(json["runs"][0]["status"], "time budget");
+    let (stdout, _) = experiment.train("runs", &["--arch", "lite", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(
+        (&json["runs"][0]["status"], &json["runs"][0]["updates"]),
+        (&"finished".into(), &24.into())
+    );
+    experiment.train("whole", &["--arch", "lite"]);
+    let model = |runs| fs::read(experiment.run_folder(runs, "lite").join("model.safetensors")).unwrap();
+    assert!(model("runs") == model("whole"));
+}
+
+#[test]
+fn divergence_is_named_and_nothing_bad_is_kept() {
+    let experiment = Experiment::new();
+    let peak = [
+        "--arch",
+        "lite",
+        "--set",
+        "train.schedule.peak=1e38",
+        "--set",
+        "train.schedule.warmup=5",
+    ];
+    let output = experiment.command("runs", &peak).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("training has diverged") && error.contains("hint: lower"),
+        "{error}"
+    );
+}

@@ -1,0 +1,133 @@
+//! A run that is killed at any moment and started again ends with the same weights, bit for bit.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::Experiment;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Checkpoints often: kills are to hit writes too.
+const OFTEN: [&str; 2] = ["--set", "train.checkpoint_every=1"];
+
+fn folders(root: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(root) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect()
+}
+
+fn is_part(path: &PathBuf) -> bool {
+    path.extension().is_some_and(|extension| extension == "part")
+}
+
+/// Kills the program after a while, or as soon as `until` says so. Says whether it was still running.
+fn kill(experiment: &Experiment, arguments: &[&str], mut until: impl FnMut(Duration) -> bool) -> bool {
+    let mut command = experiment.command("killed", arguments);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "the program failed by itself: {status}");
+            return false;
+        }
+        if until(began.elapsed()) {
+            // SIGKILL: the program has no say in it.
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return true;
+        }
+        std::thread::sleep(Duration::from_micros(50));
+    }
+}
+
+fn killed_run_equals_whole_run(device: &str, arch: &str, seed: u64) {
+    let experiment = Experiment::new();
+    let arguments = [&["--arch", arch, "--device", device], &OFTEN[..]].concat();
+    experiment.train("whole", &arguments);
+    let checkpoints = experiment.run_folder("killed", arch).join("checkpoints");
+
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    // At random moments, before the first checkpoint and later.
+    for _ in 0..4 {
+        let n_before = folders(&checkpoints).len() as u32;
+        let moment = Duration::from_millis(random.random_range(0..400));
+        let mut first = None;
+        let was_running = kill(&experiment, &arguments, |elapsed| {
+            // Counted from the moment that the program makes progress, so that a slow machine is no difference.
+            if first.is_none() && (folders(&checkpoints).len() as u32 != n_before || elapsed.as_secs() > 20) {
+                first = Some(elapsed);
+            }
+            first.is_some_and(|first| elapsed >= first + moment)
+        });
+        if !was_running {
+            break;
+        }
+    }
+    // Inside a checkpoint's write: once it is seen that a write has begun. It may end before the kill arrives.
+    let mut hits = 0;
+    for _ in 0..10 {
+        let mut begun = false;
+        if !kill(&experiment, &arguments, |_| {
+            std::mem::replace(&mut begun, folders(&checkpoints).iter().any(is_part))
+        }) {
+            break;
+        }
+        if folders(&checkpoints).iter().any(is_part) {
+            hits += 1;
+            break;
+        }
+    }
+    assert!(hits > 0, "no kill hit the write of a checkpoint");
+    experiment.train("killed", &arguments);
+    let read = |runs: &str, file: &str| fs::read(experiment.run_folder(runs, arch).join(file)).unwrap();
+    for file in [
+        "model.safetensors",
+        "hypotheses.txt",
+        "checkpoints/00000024/optimiser.safetensors",
+    ] {
+        assert!(read("whole", file) == read("killed", file), "{file} differs");
+    }
+    let leftovers = folders(&checkpoints).iter().filter(|path| is_part(path)).count();
+    assert_eq!(leftovers, 0);
+}
+
+#[test]
+fn lite_on_flex() {
+    killed_run_equals_whole_run("flex", "lite", 1);
+}
+
+#[test]
+fn transformer_on_ndarray() {
+    killed_run_equals_whole_run("ndarray", "transformer", 2);
+}
+
+#[test]
+fn an_altered_checkpoint_is_named_and_the_one_before_is_used() {
+    let experiment = Experiment::new();
+    let arguments = ["--arch", "lite"];
+    experiment.train("whole", &arguments);
+    let folder = experiment.run_folder("whole", "lite");
+    let model = fs::read(folder.join("model.safetensors")).unwrap();
+    let last = folder.join("checkpoints/00000024/optimiser.safetensors");
+    let mut bytes = fs::read(&last).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&last, bytes).unwrap();
+    let (_, stderr) = experiment.train("whole", &arguments);
+    assert!(
+        stderr.contains("00000024/optimiser.safetensors` was altered: sha256 "),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("an older checkpoint is used\nresuming after update 21"),
+        "{stderr}"
+    );
+    assert!(fs::read(folder.join("model.safetensors")).unwrap() == model);
+}
