@@ -28,12 +28,18 @@ impl DecoderState {
     /// Keeps the given rows, in the given order: repeats a sentence for each hypothesis of a beam, follows the
     /// beam when hypotheses change places, drops those that are finished.
     pub fn select(&mut self, rows: Tensor<1, Int>) {
-        for branch in self.layers.iter_mut().flatten() {
-            branch.select(&rows);
-        }
+        self.reorder(rows.clone());
         for memory in &mut self.memory {
             memory.keys_values.select(&rows);
             memory.mask = memory.mask.take().map(|mask| mask.select(0, rows.clone()));
+        }
+    }
+
+    /// As [`select`](Self::select) where every row keeps its source, as when the hypotheses of a beam change places:
+    /// what was computed from the sources stays as it is.
+    pub fn reorder(&mut self, rows: Tensor<1, Int>) {
+        for branch in self.layers.iter_mut().flatten() {
+            branch.select(&rows);
         }
     }
 

@@ -27,8 +27,10 @@ pub struct ModelStepper<'a> {
     projection: &'a Projection,
     state: DecoderState,
     device: Device,
-    /// Columns of padding on the left of each row's source.
+    /// Columns of padding on the left of each source.
     padding: Vec<usize>,
+    /// The source of each row.
+    sources: Vec<usize>,
 }
 
 impl<'a> ModelStepper<'a> {
@@ -41,19 +43,26 @@ impl<'a> ModelStepper<'a> {
             projection,
             state,
             device,
+            sources: (0..padding.len()).collect(),
             padding,
         }
     }
 
     fn select(&mut self, rows: &[usize]) {
         // Most steps of a single hypothesis keep every row where it is.
-        if rows.iter().copied().eq(0..self.padding.len()) {
+        if rows.iter().copied().eq(0..self.sources.len()) {
             return;
         }
         let indices: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
         let indices = TensorData::new(indices, [rows.len()]);
-        self.state.select(Tensor::<1, Int>::from_data(indices, &self.device));
-        self.padding = rows.iter().map(|&row| self.padding[row]).collect();
+        let indices = Tensor::<1, Int>::from_data(indices, &self.device);
+        let sources: Vec<usize> = rows.iter().map(|&row| self.sources[row]).collect();
+        if sources == self.sources {
+            self.state.reorder(indices);
+        } else {
+            self.state.select(indices);
+            self.sources = sources;
+        }
     }
 }
 
@@ -80,8 +89,8 @@ impl Stepper for ModelStepper<'_> {
         let attention = floats(attention);
         let alignment = attention
             .chunks_exact(source_length)
-            .zip(&self.padding)
-            .map(|(attention, padding)| argmax(&attention[*padding..]))
+            .zip(&self.sources)
+            .map(|(attention, source)| argmax(&attention[self.padding[*source]..]))
             .collect();
         StepScores {
             logits: floats(logits),

@@ -1,0 +1,77 @@
+//! What the whole workspace promises: who depends on whom, and that every built-in experiment can be built.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use experiments::Definition;
+use lite_data::DataConfig;
+use lite_eval::decode::DecodeConfig;
+use lite_model::cost::{PAPER_LENGTH, mult_adds, parameters};
+use lite_model::{ModelConfig, VocabularySizes};
+use lite_train::config::TrainConfig;
+
+/// The arrows of ARCHITECTURE.md, and no others.
+const ARROWS: [(&str, &[&str]); 5] = [
+    ("lite-train", &["experiments", "lite-data", "lite-eval", "lite-model"]),
+    ("lite-eval", &["experiments", "lite-data", "lite-model"]),
+    ("lite-model", &[]),
+    ("lite-data", &[]),
+    ("experiments", &[]),
+];
+
+#[test]
+fn crates_depend_on_each_other_as_drawn() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let internal: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    for (name, expected) in ARROWS {
+        let text = std::fs::read_to_string(root.join(name).join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = text.parse().unwrap();
+        let found: BTreeSet<&str> = ["dependencies", "dev-dependencies", "build-dependencies"]
+            .iter()
+            .filter_map(|table| manifest.get(*table)?.as_table())
+            .flat_map(|table| table.keys())
+            .filter_map(|dependency| internal.get(dependency.as_str()).copied())
+            .collect();
+        assert_eq!(found, expected.iter().copied().collect(), "internal dependencies of {name}");
+    }
+}
+
+fn definitions() -> Vec<Definition> {
+    let list = experiments::list();
+    assert!(!list.is_empty());
+    list.iter().map(|(name, _)| Definition::load(name, &[]).unwrap()).collect()
+}
+
+#[test]
+fn every_section_of_every_experiment_is_understood() {
+    for definition in definitions() {
+        let name = &definition.name;
+        definition.section::<DataConfig>("data").unwrap().validate().unwrap();
+        definition.section::<TrainConfig>("train").unwrap().validate().unwrap();
+        definition.section::<DecodeConfig>("decode").unwrap().validate().unwrap();
+        for arch in definition.archs() {
+            let model: ModelConfig = definition.section(&format!("arch.{arch}")).unwrap();
+            model.validate(VocabularySizes::joint(1000)).unwrap_or_else(|error| panic!("{name}, {arch}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn architectures_that_are_compared_cost_the_same() {
+    for definition in definitions() {
+        let cost = |arch: &str| {
+            let model: ModelConfig = definition.section(&format!("arch.{arch}")).unwrap();
+            let total = parameters(&model, VocabularySizes::joint(10_000)).total;
+            (mult_adds(&model, PAPER_LENGTH, PAPER_LENGTH) as f64, total as f64)
+        };
+        let (lite, transformer) = (cost("lite"), cost("transformer"));
+        if definition.name.starts_with("multi30k") {
+            // Published at a budget of parameters, embeddings included.
+            assert!((lite.1 / transformer.1 - 1.0).abs() < 0.02, "{}: {lite:?} {transformer:?}", definition.name);
+            assert!(lite.0 <= transformer.0, "{}: {lite:?} {transformer:?}", definition.name);
+        } else {
+            // Table 2 itself has 90M beside 87M.
+            assert!((lite.0 / transformer.0 - 1.0).abs() < 0.05, "{}: {lite:?} {transformer:?}", definition.name);
+        }
+    }
+}
