@@ -30,7 +30,9 @@ impl Dropout {
             Tensor::from_data(TensorData::new(mask, Shape::from(input.dims())), &device)
         } else {
             let keep = 1.0 - self.probability;
-            input.random_like(Distribution::Bernoulli(keep)).mul_scalar(keep.recip())
+            input
+                .random_like(Distribution::Bernoulli(keep))
+                .mul_scalar(keep.recip())
         };
         input * mask
     }
@@ -39,7 +41,10 @@ impl Dropout {
 /// A seed from the device's own generator, so that `device.seed` governs dropout on every backend.
 fn seed(device: &Device) -> u64 {
     let halves = Tensor::<1, Int>::random([2], Distribution::Uniform(0.0, f64::from(i32::MAX)), device);
-    halves.into_data().iter::<i64>().fold(0, |seed, half| (seed << 32) ^ half as u64)
+    halves
+        .into_data()
+        .iter::<i64>()
+        .fold(0, |seed, half| (seed << 32) ^ half as u64)
 }
 
 /// A mask from a counter: entry `i` depends on `seed` and `i` alone. Four entries are drawn from 64 bits, so the
@@ -81,12 +86,18 @@ mod tests {
             let tolerance = 5.0 * (probability * (1.0 - probability) / n_entries as f64).sqrt();
             assert!((dropped - probability).abs() < tolerance, "{probability}: {dropped}");
             let mean = mask.iter().map(|x| f64::from(*x)).sum::<f64>() / n_entries as f64;
-            assert!((mean - 1.0).abs() < tolerance / (1.0 - probability) + 1e-4, "{probability}: {mean}");
+            assert!(
+                (mean - 1.0).abs() < tolerance / (1.0 - probability) + 1e-4,
+                "{probability}: {mean}"
+            );
             // No lag of a row's length or less repeats more often than chance has it.
             for lag in [1, 2, 3, 4, 16, 128] {
                 let both = mask.windows(lag + 1).filter(|w| w[0] == 0.0 && w[lag] == 0.0).count() as f64;
                 let share = both / n_entries as f64;
-                assert!((share - probability * probability).abs() < 6e-3, "{probability} lag {lag}: {share}");
+                assert!(
+                    (share - probability * probability).abs() < 6e-3,
+                    "{probability} lag {lag}: {share}"
+                );
             }
         }
     }

@@ -11,7 +11,6 @@ use crate::convolution::{Convolution, Window};
 
 /// One way of moving information between positions.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a model has a dozen of them")]
 pub enum Branch {
     /// Long range.
     Attention(Attention),
@@ -48,6 +47,7 @@ pub struct Masks {
 
 /// What one branch remembers of the positions before.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a decoder has a dozen of them")]
 pub enum BranchState {
     /// Keys and values so far.
     Attention(Option<KeysValues>),

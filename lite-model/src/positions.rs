@@ -61,7 +61,7 @@ impl Positions {
     pub fn step(&self, offset: usize, device: &Device) -> Tensor<3> {
         let row = offset + PAD as usize + 1;
         match &self.weight {
-            Some(weight) => weight.val().slice([row..row + 1]).unsqueeze_dim(0),
+            Some(weight) => weight.val().narrow(0, row, 1).unsqueeze_dim(0),
             None => {
                 let row = self.sinusoid[row * self.d_model..(row + 1) * self.d_model].to_vec();
                 Tensor::from_data(TensorData::new(row, [1, 1, self.d_model]), device)

@@ -32,14 +32,20 @@ fn crates_depend_on_each_other_as_drawn() {
             .flat_map(|table| table.keys())
             .filter_map(|dependency| internal.get(dependency.as_str()).copied())
             .collect();
-        assert_eq!(found, expected.iter().copied().collect(), "internal dependencies of {name}");
+        assert_eq!(
+            found,
+            expected.iter().copied().collect(),
+            "internal dependencies of {name}"
+        );
     }
 }
 
 fn definitions() -> Vec<Definition> {
     let list = experiments::list();
     assert!(!list.is_empty());
-    list.iter().map(|(name, _)| Definition::load(name, &[]).unwrap()).collect()
+    list.iter()
+        .map(|(name, _)| Definition::load(name, &[]).unwrap())
+        .collect()
 }
 
 #[test]
@@ -48,10 +54,16 @@ fn every_section_of_every_experiment_is_understood() {
         let name = &definition.name;
         definition.section::<DataConfig>("data").unwrap().validate().unwrap();
         definition.section::<TrainConfig>("train").unwrap().validate().unwrap();
-        definition.section::<DecodeConfig>("decode").unwrap().validate().unwrap();
+        definition
+            .section::<DecodeConfig>("decode")
+            .unwrap()
+            .validate()
+            .unwrap();
         for arch in definition.archs() {
             let model: ModelConfig = definition.section(&format!("arch.{arch}")).unwrap();
-            model.validate(VocabularySizes::joint(1000)).unwrap_or_else(|error| panic!("{name}, {arch}: {error}"));
+            model
+                .validate(VocabularySizes::joint(1000))
+                .unwrap_or_else(|error| panic!("{name}, {arch}: {error}"));
         }
     }
 }
@@ -67,11 +79,19 @@ fn architectures_that_are_compared_cost_the_same() {
         let (lite, transformer) = (cost("lite"), cost("transformer"));
         if definition.name.starts_with("multi30k") {
             // Published at a budget of parameters, embeddings included.
-            assert!((lite.1 / transformer.1 - 1.0).abs() < 0.02, "{}: {lite:?} {transformer:?}", definition.name);
+            assert!(
+                (lite.1 / transformer.1 - 1.0).abs() < 0.02,
+                "{}: {lite:?} {transformer:?}",
+                definition.name
+            );
             assert!(lite.0 <= transformer.0, "{}: {lite:?} {transformer:?}", definition.name);
         } else {
             // Table 2 itself has 90M beside 87M.
-            assert!((lite.0 / transformer.0 - 1.0).abs() < 0.05, "{}: {lite:?} {transformer:?}", definition.name);
+            assert!(
+                (lite.0 / transformer.0 - 1.0).abs() < 0.05,
+                "{}: {lite:?} {transformer:?}",
+                definition.name
+            );
         }
     }
 }
