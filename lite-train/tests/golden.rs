@@ -253,7 +253,7 @@ fn three_updates_give_the_references_weights() {
             let found = named(&model);
             for (name, expected) in expected.iter().filter(|(name, _)| !name.ends_with("k_proj.bias")) {
                 // The exact gradient of a key's bias is 0, and Adam turns its rounding noise into whole steps. For the
-                // same reason single other elements may be off by up to a rate a step.
+                // same reason a few other elements, whose gradient is near 0, are off by a part of a step of up to 1e-3.
                 let differences: Vec<f32> = found[name]
                     .iter()
                     .zip(expected)
@@ -261,9 +261,9 @@ fn three_updates_give_the_references_weights() {
                     .filter(|d| *d > 1e-5)
                     .collect();
                 let worst = differences.iter().fold(0f32, |worst, d| worst.max(*d));
-                let is_few = differences.len() * 200 <= expected.len();
+                let is_few = differences.len() * 100 <= expected.len();
                 assert!(
-                    is_few && worst < 2e-3,
+                    is_few && worst < 1e-4,
                     "{} {name}: {} differ, by {worst}",
                     golden.name,
                     differences.len()

@@ -131,3 +131,45 @@ fn an_altered_checkpoint_is_named_and_the_one_before_is_used() {
     );
     assert!(fs::read(folder.join("model.safetensors")).unwrap() == model);
 }
+
+/// A limit on the size of files stands in for a full disk: writing fails in the middle of the optimiser's state.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_the_old_checkpoint() {
+    let experiment = Experiment::new();
+    let arguments = ["--arch", "lite"];
+    experiment.train("whole", &arguments);
+    experiment.train("runs", &["--arch", "lite", "--time-budget", "0s"]);
+    let folder = experiment.run_folder("runs", "lite");
+    let size = |file: &str| {
+        fs::metadata(folder.join("checkpoints/00000001").join(file))
+            .unwrap()
+            .len()
+    };
+    assert!(size("model.safetensors") + 1024 < size("optimiser.safetensors"));
+
+    let command = experiment.command("runs", &arguments);
+    let limit = (size("model.safetensors") + size("optimiser.safetensors")) / 2 / 512;
+    let limited = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f $0; exec \"$@\""])
+        .arg(limit.to_string())
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(experiment.path())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(limited.stderr).unwrap();
+    assert_eq!(limited.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("the checkpoint after update 3 could not be written; older ones are kept"),
+        "{error}"
+    );
+    assert_eq!(
+        folders(&folder.join("checkpoints")),
+        [folder.join("checkpoints/00000001")]
+    );
+
+    experiment.train("runs", &arguments);
+    let model = |runs| fs::read(experiment.run_folder(runs, "lite").join("model.safetensors")).unwrap();
+    assert!(model("runs") == model("whole"));
+}
