@@ -9,7 +9,12 @@ use lite_eval::device::DeviceName;
 /// Prepares the corpus of an experiment, trains its architectures (resuming what is there), decodes and scores the
 /// test set, writes the records and prints the comparison.
 #[derive(Parser, Debug)]
-#[command(name = "lite-train", version, max_term_width = 100)]
+#[command(
+    name = "lite-train",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:\n  lite-train --exp quick\n  lite-train --exp quick --arch lite --set train.updates=200 --restart"
+)]
 pub struct Args {
     /// Experiment: a built-in name (see --list) or the path of a .toml file
     #[arg(long, value_name = "NAME", required_unless_present = "list")]

@@ -10,7 +10,6 @@ pub mod checkpoint;
 pub mod clip;
 pub mod config;
 pub mod finish;
-pub mod host;
 pub mod log;
 pub mod loss;
 pub mod optimiser;

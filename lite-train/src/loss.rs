@@ -8,7 +8,7 @@ mod rows;
 
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
-use crate::host::is_host;
+use lite_model::device::is_host;
 
 /// The id that takes no part in the loss.
 const PAD: i32 = 1;

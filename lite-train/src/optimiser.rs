@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::config::OptimiserConfig;
-use crate::host::is_host;
+use lite_model::device::is_host;
 
 /// The optimiser's memory: two running means for each parameter.
 #[derive(Debug, Clone)]

@@ -12,13 +12,13 @@ use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::{FinalWeights, TrainConfig};
-use crate::host::is_host;
 use crate::log::{Event, Log};
 use crate::optimiser::Adam;
 use crate::report::{Figures, Report};
 use crate::state::{TrainState, Window};
 use crate::update::{UpdateSettings, materialised, train};
 use crate::validate;
+use lite_model::device::is_host;
 
 /// Everything that a run is made of.
 #[derive(Debug)]

@@ -23,7 +23,7 @@ fn folders(root: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn is_part(path: &PathBuf) -> bool {
+fn is_part(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "part")
 }
 
@@ -75,11 +75,11 @@ fn killed_run_equals_whole_run(device: &str, arch: &str, seed: u64) {
     for _ in 0..10 {
         let mut begun = false;
         if !kill(&experiment, &arguments, |_| {
-            std::mem::replace(&mut begun, folders(&checkpoints).iter().any(is_part))
+            std::mem::replace(&mut begun, folders(&checkpoints).iter().any(|path| is_part(path)))
         }) {
             break;
         }
-        if folders(&checkpoints).iter().any(is_part) {
+        if folders(&checkpoints).iter().any(|path| is_part(path)) {
             hits += 1;
             break;
         }

@@ -11,7 +11,7 @@ fn devices() -> Vec<Device> {
         #[cfg(feature = "flex")]
         Device::flex(),
         #[cfg(feature = "ndarray")]
-        crate::host::ndarray(),
+        lite_eval::device::DeviceName::NdArray.open().unwrap(),
     ]
 }
 
