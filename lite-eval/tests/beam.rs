@@ -11,9 +11,6 @@ use burn::tensor::Device;
 use lite_eval::decode::DecodeConfig;
 use lite_eval::device::DeviceName;
 use lite_eval::{Hypothesis, translate};
-use lite_model::config::{
-    Activation, Architecture, ConvolutionKind, FeedForwardInit, PaddingMask, PositionKind, ShareEmbeddings,
-};
 use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
 use serde::Deserialize;
 
@@ -94,74 +91,17 @@ impl From<&Options> for DecodeConfig {
     }
 }
 
-fn model_config(name: &str) -> (ModelConfig, VocabularySizes) {
-    let new = |architecture| ModelConfig {
-        encoder_layers: 3,
-        decoder_layers: 3,
-        kernel_sizes: vec![3, 7, 15],
-        padding_mask: PaddingMask::BeforeProjection,
-        dropout: 0.0,
-        ..ModelConfig::new(architecture, 32, 32)
-    };
-    let joint = VocabularySizes::joint(97);
-    let separate = VocabularySizes { source: 89, target: 97 };
-    let iwslt = |share_embeddings| ModelConfig {
-        n_heads: 4,
-        convolution: ConvolutionKind::Lightweight,
-        feed_forward_init: FeedForwardInit::RatioXavier,
-        share_embeddings,
-        ..new(Architecture::Lite)
-    };
-    let transformer = ModelConfig {
-        d_ff: 64,
-        n_heads: 4,
-        ..new(Architecture::Transformer)
-    };
-    match name {
-        "mb_dynamic_wmt" => (new(Architecture::Lite), joint),
-        "mb_light_iwslt" => (iwslt(ShareEmbeddings::None), separate),
-        "mb_light_sharedec" => (iwslt(ShareEmbeddings::Decoder), separate),
-        "mb_dynamic_prenorm" => (
-            ModelConfig {
-                pre_norm: true,
-                glu: false,
-                ..new(Architecture::Lite)
-            },
-            joint,
-        ),
-        "transformer_base" => (transformer, joint),
-        "transformer_prenorm_learned" => {
-            let config = ModelConfig {
-                pre_norm: true,
-                positions: PositionKind::Learned,
-                activation: Activation::Gelu,
-                max_source_positions: 64,
-                max_target_positions: 60,
-                share_embeddings: ShareEmbeddings::None,
-                ..transformer
-            };
-            (config, separate)
-        }
-        "pure_dynamic" => (new(Architecture::DynamicConv), joint),
-        "pure_light" => (new(Architecture::LightConv), joint),
-        "pure_dynamic_nolinear" => (
-            ModelConfig {
-                conv_linear: false,
-                kernel_sizes: vec![5; 3],
-                ..new(Architecture::DynamicConv)
-            },
-            joint,
-        ),
-        "pure_light_nolinear" => (
-            ModelConfig {
-                conv_linear: false,
-                weight_softmax: false,
-                ..new(Architecture::LightConv)
-            },
-            joint,
-        ),
-        other => panic!("{other}"),
-    }
+/// One entry of lite-model's `configs.toml`.
+#[derive(Deserialize)]
+struct Description {
+    sizes: VocabularySizes,
+    model: ModelConfig,
+}
+
+fn description(name: &str) -> Description {
+    let all = include_str!("../../lite-model/tests/fixtures/golden/configs.toml");
+    let mut all: BTreeMap<String, Description> = toml::from_str(all).unwrap();
+    all.remove(name).unwrap_or_else(|| panic!("no configuration {name}"))
 }
 
 fn repository() -> &'static Path {
@@ -183,7 +123,7 @@ fn weights_of(name: &str) -> Option<PathBuf> {
 }
 
 fn load(name: &str, device: &Device) -> Option<(Seq2Seq, ModelConfig)> {
-    let (config, sizes) = model_config(name);
+    let Description { sizes, model: config } = description(name);
     let model = config.init(sizes, device).unwrap();
     let path = weights_of(name)?;
     Some((weights::load(model, &path).unwrap(), config))

@@ -14,10 +14,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
-use crate::config::{
-    Activation, Architecture, ConvolutionKind, FeedForwardInit, ModelConfig, PaddingMask, PositionKind,
-    ShareEmbeddings, VocabularySizes,
-};
+use crate::config::{ModelConfig, VocabularySizes};
 use crate::long_short::{Branch, Masks, TokenMixer};
 use crate::seq2seq::{Seq2Seq, causal_mask};
 use crate::tokens::PAD;
@@ -29,7 +26,7 @@ const GRADIENT_TOLERANCE: f32 = 3e-5;
 const LOSS_TOLERANCE: f32 = 5e-5;
 
 struct Golden {
-    name: &'static str,
+    name: String,
     folder: PathBuf,
     config: ModelConfig,
     sizes: VocabularySizes,
@@ -85,87 +82,11 @@ fn close<const D: usize>(what: &str, found: &Tensor<D>, expected: &Tensor<D>, to
     );
 }
 
-const NAMES: [&str; 10] = [
-    "mb_dynamic_wmt",
-    "mb_light_iwslt",
-    "transformer_base",
-    "mb_light_sharedec",
-    "mb_dynamic_prenorm",
-    "transformer_prenorm_learned",
-    "pure_dynamic",
-    "pure_light",
-    "pure_dynamic_nolinear",
-    "pure_light_nolinear",
-];
-
-fn config(name: &str) -> (ModelConfig, VocabularySizes) {
-    let new = |architecture| ModelConfig {
-        encoder_layers: 3,
-        decoder_layers: 3,
-        kernel_sizes: vec![3, 7, 15],
-        padding_mask: PaddingMask::BeforeProjection,
-        dropout: 0.0,
-        ..ModelConfig::new(architecture, 32, 32)
-    };
-    let joint = VocabularySizes::joint(97);
-    let separate = VocabularySizes { source: 89, target: 97 };
-    let iwslt = |share_embeddings| ModelConfig {
-        n_heads: 4,
-        convolution: ConvolutionKind::Lightweight,
-        feed_forward_init: FeedForwardInit::RatioXavier,
-        share_embeddings,
-        ..new(Architecture::Lite)
-    };
-    let transformer = ModelConfig {
-        d_ff: 64,
-        n_heads: 4,
-        ..new(Architecture::Transformer)
-    };
-    match name {
-        "mb_dynamic_wmt" => (new(Architecture::Lite), joint),
-        "mb_light_iwslt" => (iwslt(ShareEmbeddings::None), separate),
-        "mb_light_sharedec" => (iwslt(ShareEmbeddings::Decoder), separate),
-        "mb_dynamic_prenorm" => (
-            ModelConfig {
-                pre_norm: true,
-                glu: false,
-                ..new(Architecture::Lite)
-            },
-            joint,
-        ),
-        "transformer_base" => (transformer, joint),
-        "transformer_prenorm_learned" => {
-            let config = ModelConfig {
-                pre_norm: true,
-                positions: PositionKind::Learned,
-                activation: Activation::Gelu,
-                max_source_positions: 64,
-                max_target_positions: 60,
-                share_embeddings: ShareEmbeddings::None,
-                ..transformer
-            };
-            (config, separate)
-        }
-        "pure_dynamic" => (new(Architecture::DynamicConv), joint),
-        "pure_light" => (new(Architecture::LightConv), joint),
-        "pure_dynamic_nolinear" => (
-            ModelConfig {
-                conv_linear: false,
-                kernel_sizes: vec![5; 3],
-                ..new(Architecture::DynamicConv)
-            },
-            joint,
-        ),
-        "pure_light_nolinear" => (
-            ModelConfig {
-                conv_linear: false,
-                weight_softmax: false,
-                ..new(Architecture::LightConv)
-            },
-            joint,
-        ),
-        other => panic!("{other}"),
-    }
+/// One entry of `configs.toml`.
+#[derive(serde::Deserialize)]
+struct Description {
+    sizes: VocabularySizes,
+    model: ModelConfig,
 }
 
 /// The configurations that are at hand: three always, all of them beside the full directory.
@@ -173,18 +94,19 @@ fn goldens() -> Vec<Golden> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fixtures = crate_folder.join("tests/fixtures/golden");
     let all = crate_folder.join("../../shared/golden");
-    let found: Vec<Golden> = NAMES
+    let descriptions: BTreeMap<String, Description> =
+        toml::from_str(include_str!("../tests/fixtures/golden/configs.toml")).unwrap();
+    let found: Vec<Golden> = descriptions
         .into_iter()
-        .filter_map(|name| {
-            let folder = [fixtures.join(name), all.join(name)]
+        .filter_map(|(name, Description { sizes, model })| {
+            let folder = [fixtures.join(&name), all.join(&name)]
                 .into_iter()
                 .find(|folder| folder.exists())?;
-            let (config, sizes) = config(name);
             let io = Tensors::read(&folder.join("io.safetensors"));
             Some(Golden {
                 name,
                 folder,
-                config,
+                config: model,
                 sizes,
                 io,
             })

@@ -153,7 +153,10 @@ fn padding_effect(config: &ModelConfig, left: bool) -> f32 {
         [[5, 9, 4, 17, 8, 2], [12, 4, 2, pad, pad, pad]]
     };
     let padded = model.features(Tensor::from_ints(padded, &device), target(&device));
-    let alone = model.features(Tensor::from_ints([[12, 4, 2]], &device), target(&device).narrow(0, 1, 1));
+    let alone = model.features(
+        Tensor::from_ints([[12, 4, 2]], &device),
+        target(&device).narrow(0, 1, 1),
+    );
     largest(padded.narrow(0, 1, 1) - alone)
 }
 

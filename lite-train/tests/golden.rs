@@ -227,7 +227,7 @@ fn three_updates_give_the_references_weights() {
                 ..OptimiserConfig::default()
             };
             let mut optimiser = Adam::new(config);
-            let update = golden.update(2);
+            let update = golden.update(3);
             for (rate, bits, _) in golden.updates {
                 let settings = UpdateSettings {
                     rate,
