@@ -71,7 +71,8 @@ fn loss_and_gradient_are_the_references() {
 
 #[test]
 fn gradients_equal_those_of_the_plain_composition() {
-    let (batch_size, length, d_model, vocabulary) = (3, 50, 24, 40_000);
+    // Large enough for two chunks.
+    let (batch_size, length, d_model, vocabulary) = (7, 72, 24, 40_000);
     for device in devices() {
         device.seed(3);
         let draw =
@@ -79,7 +80,7 @@ fn gradients_equal_those_of_the_plain_composition() {
         let features = draw(batch_size * length, d_model).reshape([batch_size, length, d_model]);
         let features = features.autodiff().require_grad();
         let projection = draw(vocabulary, d_model).autodiff().require_grad();
-        let targets: Vec<i32> = (0..150)
+        let targets: Vec<i32> = (0..504)
             .map(|i| if i % 7 == 0 { PAD } else { i * 263 % 40_000 })
             .collect();
 
