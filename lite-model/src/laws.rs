@@ -105,7 +105,7 @@ fn steps_equal_the_full_pass_and_survive_reordering() {
         let memory = model.encode(source(&device));
         let (full, _) = model.decode(target(&device), &memory);
         let mut state = model.begin(&memory);
-        let mut order = vec![0, 1];
+        let mut order = [0, 1];
         for t in 0..5 {
             if t == 2 || t == 4 {
                 order.reverse();
