@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use experiments::DefinitionError;
+use lite_data::DataError;
 use lite_eval::device::DeviceError;
 
 // Its pages are kept when freed, which is worth up to three times in speed on the tensors of a training step.
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
 fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(DefinitionError::UnknownName { .. }) = error.downcast_ref() {
         return Some("`lite-train --list` names the built-in experiments; a path ends in .toml".into());
+    }
+    if let Some(error) = error.downcast_ref::<DataError>() {
+        return error.hint();
     }
     error.downcast_ref::<DeviceError>().and_then(DeviceError::hint)
 }

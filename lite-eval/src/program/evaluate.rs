@@ -13,7 +13,7 @@ use super::{DeviceArguments, print_json, print_table};
 
 /// Decode a split of a run's corpus, score it, and write hypotheses.txt and scores.json into the run folder
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  lite-eval evaluate --run runs/multi30k-enfr/lite --mirror ../shared/data")]
+#[command(after_help = "Example:\n  lite-eval evaluate --run runs/quick/lite")]
 pub struct Arguments {
     /// Run folder
     #[arg(long, value_name = "DIR")]
