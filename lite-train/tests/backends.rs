@@ -106,8 +106,8 @@ fn every_backend_has_the_same_loss_curve() {
         for name in others {
             let found = run(name);
             for (update, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                // Sums in another order, and on a GPU other exponentials: 1e-6 at the start, grown by each update.
-                let tolerance = 2e-3 * expected.abs();
+                // Sums in another order, and on a GPU other exponentials: 1e-6 in six updates on software Vulkan.
+                let tolerance = 1e-4 * expected.abs();
                 let what = format!("{arch} on {name}, update {update}");
                 assert!(
                     (found - expected).abs() <= tolerance,
