@@ -11,8 +11,9 @@ use common::Experiment;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Checkpoints often: kills are to hit writes too.
-const OFTEN: [&str; 2] = ["--set", "train.checkpoint_every=1"];
+/// A checkpoint after every update: kills are to hit writes too. Enough updates that a fast machine is not through
+/// before it was killed often enough.
+const OFTEN: [&str; 4] = ["--set", "train.checkpoint_every=1", "--set", "train.updates=80"];
 
 fn folders(root: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(root) else {
@@ -21,6 +22,15 @@ fn folders(root: &Path) -> Vec<PathBuf> {
     entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .collect()
+}
+
+/// The update of the newest checkpoint; 0 where there is none.
+fn newest(checkpoints: &Path) -> u64 {
+    let updates = folders(checkpoints).into_iter();
+    updates
+        .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+        .max()
+        .unwrap_or(0)
 }
 
 fn is_part(path: &Path) -> bool {
@@ -54,25 +64,23 @@ fn killed_run_equals_whole_run(device: &str, arch: &str, seed: u64) {
     let checkpoints = experiment.run_folder("killed", arch).join("checkpoints");
 
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    // At random moments, before the first checkpoint and later.
+    // At random moments, before the first checkpoint and later: counted in checkpoints, so that the speed of the machine
+    // makes no difference, and then by some milliseconds more.
     for _ in 0..4 {
-        let n_before = folders(&checkpoints).len() as u32;
-        let moment = Duration::from_millis(random.random_range(0..400));
-        let mut first = None;
+        let goal = newest(&checkpoints) + random.random_range(0..8);
+        let pause = Duration::from_millis(random.random_range(0..20));
+        let mut reached = None;
         let was_running = kill(&experiment, &arguments, |elapsed| {
-            // Counted from the moment that the program makes progress, so that a slow machine is no difference.
-            if first.is_none() && (folders(&checkpoints).len() as u32 != n_before || elapsed.as_secs() > 20) {
-                first = Some(elapsed);
+            if reached.is_none() && (newest(&checkpoints) >= goal || elapsed.as_secs() > 30) {
+                reached = Some(elapsed);
             }
-            first.is_some_and(|first| elapsed >= first + moment)
+            reached.is_some_and(|reached| elapsed >= reached + pause)
         });
-        if !was_running {
-            break;
-        }
+        assert!(was_running, "the program was done before it was killed");
     }
     // Inside a checkpoint's write: once it is seen that a write has begun. It may end before the kill arrives.
     let mut hits = 0;
-    for _ in 0..10 {
+    for _ in 0..20 {
         let mut begun = false;
         if !kill(&experiment, &arguments, |_| {
             std::mem::replace(&mut begun, folders(&checkpoints).iter().any(|path| is_part(path)))
@@ -90,7 +98,7 @@ fn killed_run_equals_whole_run(device: &str, arch: &str, seed: u64) {
     for file in [
         "model.safetensors",
         "hypotheses.txt",
-        "checkpoints/00000024/optimiser.safetensors",
+        "checkpoints/00000080/optimiser.safetensors",
     ] {
         assert!(read("whole", file) == read("killed", file), "{file} differs");
     }
