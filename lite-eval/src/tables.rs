@@ -268,7 +268,8 @@ pub(crate) fn count(value: f64) -> String {
     format!("{scaled:.decimals$}{unit}")
 }
 
-fn thousands(value: u64) -> String {
+/// `12,400`
+pub fn thousands(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lite_eval::tables::thousands;
 
 /// Plain lines are this far apart.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -84,19 +85,6 @@ fn line(figures: Figures) -> String {
         rate(figures.tokens_per_second),
         duration(figures.left),
     )
-}
-
-/// `12,400`
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `31.2k`

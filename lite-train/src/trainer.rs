@@ -8,6 +8,8 @@ use burn::tensor::{Device, Tensor};
 use experiments::{CurvePoint, RunFolder};
 use lite_data::{Batch, BatchConfig, Prepared, UpdatePlan, sequential_batches, updates};
 use lite_eval::decode::DecodeConfig;
+use lite_eval::tables::thousands;
+use lite_model::device::is_host;
 use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
@@ -18,7 +20,6 @@ use crate::report::{Figures, Report};
 use crate::state::{TrainState, Window};
 use crate::update::{UpdateSettings, materialised, train};
 use crate::validate;
-use lite_model::device::is_host;
 
 /// Everything that a run is made of.
 #[derive(Debug)]
@@ -368,7 +369,7 @@ impl<'a> Loop<'a> {
         let bleu = bleu.map_or_else(String::new, |bleu| format!(" · BLEU {bleu:.1}"));
         report.message(&format!(
             "validation after update {} · loss {:.3} · perplexity {:.2}{bleu}{}",
-            crate::report::thousands(point.update),
+            thousands(point.update),
             point.valid_loss,
             point.valid_perplexity,
             if is_best { " · best so far" } else { "" },
