@@ -34,7 +34,7 @@ pub use atomic::{part_path, publish_directory, publish_file, recover_directory, 
 pub use builtin::list;
 pub use canonical::{hash_bytes, hash_value};
 pub use definition::Definition;
-pub use error::{DefinitionError, RunError};
+pub use error::{DefinitionError, RunError, nearest};
 pub use paper::PaperNumbers;
 pub use place::Place;
 pub use record::{CurvePoint, Hypotheses, Interval, ParameterCounts, Record, Score, Status};

@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::Device;
-
-use crate::suggest::nearest;
+use experiments::nearest;
 
 /// A backend by name. A name that is not compiled in can be parsed, but not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +93,7 @@ pub enum DeviceError {
         /// What was asked for.
         name: String,
         /// The name most like it.
-        nearest: Option<&'static str>,
+        nearest: Option<String>,
     },
     /// The backend is left out of this build.
     #[error("the device `{0}` is not compiled in")]
@@ -111,8 +110,10 @@ impl DeviceError {
     }
 }
 
-fn did_you_mean(nearest: &Option<&'static str>) -> String {
-    nearest.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ pub mod metrics;
 pub mod plot;
 pub mod run;
 pub mod search;
-mod suggest;
 pub mod tables;
 mod translate;
 

@@ -8,10 +8,10 @@ use experiments::{Definition, Record, RunDefinition, RunFolder};
 use lite_data::{DataConfig, PrepareOptions, Prepared, prepare, progress};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::tables::comparison;
-use lite_model::{ModelConfig, VocabularySizes};
+use lite_model::ModelConfig;
 use lite_train::config::TrainConfig;
 use lite_train::finish::{finish, finished, record_of};
-use lite_train::trainer::Run;
+use lite_train::trainer::{Run, vocabulary_sizes};
 use serde_json::{Value, json};
 
 use crate::cli::Args;
@@ -92,12 +92,8 @@ impl Job {
     }
 
     fn check(&self, prepared: &Prepared) -> anyhow::Result<()> {
-        let sizes = VocabularySizes {
-            source: prepared.source_vocabulary.len(),
-            target: prepared.target_vocabulary.len(),
-        };
         self.model
-            .validate(sizes)
+            .validate(vocabulary_sizes(prepared))
             .with_context(|| format!("arch.{}", self.definition.arch))
     }
 

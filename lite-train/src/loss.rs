@@ -11,7 +11,7 @@ use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use lite_model::device::is_host;
 
 /// The id that takes no part in the loss.
-const PAD: i32 = 1;
+const PAD: i32 = lite_data::PAD as i32;
 
 /// The loss of one batch.
 #[derive(Debug, Clone)]

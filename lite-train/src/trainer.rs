@@ -46,6 +46,14 @@ pub struct Run<'a> {
     pub time_budget: Option<Duration>,
 }
 
+/// Sizes of the vocabularies of a prepared corpus.
+pub fn vocabulary_sizes(prepared: &Prepared) -> VocabularySizes {
+    VocabularySizes {
+        source: prepared.source_vocabulary.len(),
+        target: prepared.target_vocabulary.len(),
+    }
+}
+
 /// How training ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -60,10 +68,7 @@ pub enum Ending {
 impl Run<'_> {
     /// Sizes of the vocabularies.
     pub fn sizes(&self) -> VocabularySizes {
-        VocabularySizes {
-            source: self.prepared.source_vocabulary.len(),
-            target: self.prepared.target_vocabulary.len(),
-        }
+        vocabulary_sizes(self.prepared)
     }
 
     /// Trains to the end, from the newest good checkpoint if there is one.
