@@ -5,6 +5,7 @@
 //! - [`metrics`]: BLEU as the paper computes it, sacreBLEU, chrF, each with its signature.
 //! - [`run`] opens a run folder; [`evaluate`] decodes and scores its test set.
 //! - [`tables`] and [`plot`] make what is shown from records alone.
+//! - [`workers`]: independent pieces of work, a core each, results in order.
 //! - [`mod@bench`] measures decoding and training of a definition with random weights; [`device`] opens a device by name.
 //!
 //! It knows no optimiser and no training data; training meets it in a run folder.
@@ -20,6 +21,7 @@ pub mod run;
 pub mod search;
 pub mod tables;
 mod translate;
+pub mod workers;
 
 pub use search::Hypothesis;
 pub use translate::{fit, translate};

@@ -1,5 +1,7 @@
 //! Dropout: zeroes entries with probability `p` and scales the rest by `1 / (1 - p)`.
 
+use std::cell::Cell;
+
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Shape, Tensor, TensorData};
 
@@ -38,8 +40,33 @@ impl Dropout {
     }
 }
 
-/// A seed from the device's own generator, so that `device.seed` governs dropout on every backend.
+thread_local! {
+    /// What seeds the next mask of this thread, within [`seeded`].
+    static STREAM: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Runs `f` with the masks of this thread drawn from `seed` alone, whatever other threads draw.
+///
+/// The device's generator is one for the whole process, so threads that shared it would decide by their speed which
+/// mask is whose. It acts where tensors are arrays in main memory.
+pub fn seeded<T>(seed: u64, f: impl FnOnce() -> T) -> T {
+    struct Restore(Option<u64>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            STREAM.set(self.0);
+        }
+    }
+    let _restore = Restore(STREAM.replace(Some(split_mix(seed))));
+    f()
+}
+
+/// A seed from the thread's stream or else from the device's own generator, so that `device.seed` governs dropout on
+/// every backend.
 fn seed(device: &Device) -> u64 {
+    if let Some(state) = STREAM.get() {
+        STREAM.set(Some(state.wrapping_add(GOLDEN_GAMMA)));
+        return split_mix(state);
+    }
     let halves = Tensor::<1, Int>::random([2], Distribution::Uniform(0.0, f64::from(i32::MAX)), device);
     halves
         .into_data()
@@ -56,7 +83,7 @@ fn host_mask(n_entries: usize, probability: f64, seed: u64) -> Vec<f32> {
     let kept = (1.0 - threshold as f64 / 65536.0).recip() as f32;
     let mut mask = vec![0.0; n_entries];
     for (i, entries) in mask.chunks_mut(4).enumerate() {
-        let mut bits = split_mix(seed.wrapping_add((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let mut bits = split_mix(seed.wrapping_add((i as u64).wrapping_mul(GOLDEN_GAMMA)));
         for entry in entries {
             *entry = if bits & 0xffff < threshold { 0.0 } else { kept };
             bits >>= 16;
@@ -64,6 +91,9 @@ fn host_mask(n_entries: usize, probability: f64, seed: u64) -> Vec<f32> {
     }
     mask
 }
+
+/// The step of SplitMix64's counter: 2^64 over the golden ratio, made odd.
+const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
 fn split_mix(x: u64) -> u64 {
@@ -100,6 +130,27 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_stream_is_the_same_on_any_thread() {
+        let draw = |seed| {
+            let ones = Tensor::<2>::ones([8, 33], &Device::flex().autodiff());
+            let dropout = Dropout::new(0.3);
+            seeded(seed, || {
+                [
+                    dropout.forward(ones.clone()).into_data(),
+                    dropout.forward(ones).into_data(),
+                ]
+            })
+        };
+        let here = draw(7);
+        assert_ne!(here[0], here[1]);
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(move || draw(7))).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), here);
+        }
+        assert_ne!(draw(8), here);
     }
 
     #[test]

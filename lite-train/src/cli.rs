@@ -55,9 +55,10 @@ pub struct Args {
     /// Lists the built-in experiments
     #[arg(long)]
     pub list: bool,
-    /// Tokens that are computed at once: less needs less memory
-    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
-    pub tokens_per_batch: u32,
+    /// Tokens that are computed at once, on a CPU by each core: less needs less memory [default: 4096, or less for
+    /// small updates on a CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub tokens_per_batch: Option<u32>,
     /// Prints the result as JSON
     #[arg(long)]
     pub json: bool,

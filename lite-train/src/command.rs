@@ -11,7 +11,7 @@ use lite_eval::tables::comparison;
 use lite_model::ModelConfig;
 use lite_train::config::TrainConfig;
 use lite_train::finish::{finish, finished, record_of};
-use lite_train::trainer::{Run, vocabulary_sizes};
+use lite_train::trainer::{Run, default_tokens_per_batch, vocabulary_sizes};
 use serde_json::{Value, json};
 
 use crate::cli::Args;
@@ -106,16 +106,20 @@ impl Job {
         }
         self.settle(&folder, prepared)?;
         eprintln!("{experiment} {arch}: {} updates on {}", self.train.updates, args.device);
+        let device = args.device.open()?;
         let run = Run {
             train: self.train.clone(),
             model: self.model.clone(),
             decode: self.decode.clone(),
             prepared,
             folder,
-            device: args.device.open()?,
+            tokens_per_batch: match args.tokens_per_batch {
+                Some(tokens) => tokens as usize,
+                None => default_tokens_per_batch(&self.train, &device),
+            },
+            device,
             device_name: args.device.to_string(),
             seed: args.seed,
-            tokens_per_batch: args.tokens_per_batch as usize,
             time_budget: args.time_budget,
         };
         let (state, ending) = run.train()?;

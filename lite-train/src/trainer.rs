@@ -9,6 +9,7 @@ use experiments::{CurvePoint, RunFolder};
 use lite_data::{Batch, BatchConfig, Prepared, UpdatePlan, sequential_batches, updates};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::tables::thousands;
+use lite_eval::workers::Workers;
 use lite_model::device::is_host;
 use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
 
@@ -51,6 +52,18 @@ pub fn vocabulary_sizes(prepared: &Prepared) -> VocabularySizes {
     VocabularySizes {
         source: prepared.source_vocabulary.len(),
         target: prepared.target_vocabulary.len(),
+    }
+}
+
+/// Tokens that are computed at once where the command line does not say.
+///
+/// A processor's cores take a batch each, so there a large update makes some sixteen of them and a small one as many as
+/// are worth a core. Their number must not follow the machine: dropout is drawn batch by batch.
+pub fn default_tokens_per_batch(train: &TrainConfig, device: &Device) -> usize {
+    if is_host(device) {
+        (train.tokens_per_update / 16).clamp(512, 4096)
+    } else {
+        4096
     }
 }
 
@@ -106,6 +119,7 @@ struct Loop<'a> {
     checkpoints: Checkpoints,
     log: Log,
     device: Device,
+    workers: Workers,
     model: Option<Seq2Seq>,
     optimiser: Adam,
     state: TrainState,
@@ -158,6 +172,7 @@ impl<'a> Loop<'a> {
             checkpoints,
             log,
             device,
+            workers: Workers::new(),
             model: Some(model),
             optimiser,
             before: state.seconds,
@@ -255,15 +270,22 @@ impl<'a> Loop<'a> {
     fn update(&mut self, plan: &UpdatePlan) -> anyhow::Result<()> {
         let train_config = &self.run.train;
         let update = plan.load(&self.run.prepared.train);
-        // fairseq: seed + number of updates. All that is random in an update follows from it.
-        self.device.seed(self.run.seed.wrapping_add(self.state.update + 1));
         let settings = UpdateSettings {
             rate: train_config.schedule.rate(self.state.update, train_config.updates),
             label_smoothing: train_config.label_smoothing,
             clip_norm: train_config.clip_norm,
+            // fairseq: seed + number of updates.
+            seed: self.run.seed.wrapping_add(self.state.update + 1),
         };
         let model = self.model.take().expect("a model between updates");
-        let (model, sums) = train(model, &mut self.optimiser, &update, settings, &self.device);
+        let (model, sums) = train(
+            model,
+            &mut self.optimiser,
+            &update,
+            settings,
+            &self.device,
+            &self.workers,
+        );
         self.model = Some(model);
         self.state.update += 1;
         self.state.next += 1;

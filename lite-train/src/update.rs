@@ -4,7 +4,10 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use lite_data::{Batch, Update};
+use lite_eval::workers::Workers;
 use lite_model::Seq2Seq;
+use lite_model::device::is_host;
+use lite_model::dropout::seeded;
 
 use crate::clip::{clip_factor, global_norm};
 use crate::loss::{Loss, label_smoothed};
@@ -19,6 +22,8 @@ pub struct UpdateSettings {
     pub label_smoothing: f64,
     /// Largest norm of the mean gradient; 0 is no limit.
     pub clip_norm: f64,
+    /// What all that is random in the update follows from.
+    pub seed: u64,
 }
 
 /// Trains `model` on one update. Returns it with the summed loss and likelihood, `[2]`, still on the device.
@@ -28,8 +33,9 @@ pub fn train(
     update: &Update,
     settings: UpdateSettings,
     device: &Device,
+    workers: &Workers,
 ) -> (Seq2Seq, Tensor<1>) {
-    let (gradients, sums) = gradients(&model, update, settings.label_smoothing, device);
+    let (gradients, sums) = gradients(&model, update, &settings, device, workers);
     let mut scale = 1.0 / update.n_tokens as f64;
     if settings.clip_norm > 0.0 {
         scale *= clip_factor(global_norm(&model, &gradients) * scale, settings.clip_norm);
@@ -38,26 +44,53 @@ pub fn train(
 }
 
 /// Gradients of the loss summed over an update, and its sums.
+///
+/// On a CPU each batch is computed by a worker. Dropout of a batch follows from the update's seed and the batch's place,
+/// and sums are taken in the order of the batches, so the number of workers changes nothing.
 pub fn gradients(
     model: &Seq2Seq,
     update: &Update,
-    label_smoothing: f64,
+    settings: &UpdateSettings,
     device: &Device,
+    workers: &Workers,
 ) -> (GradientsParams, Tensor<1>) {
     let mut accumulator = GradientsAccumulator::new();
     let mut total: Option<Tensor<1>> = None;
-    for batch in &update.batches {
-        let features = features(model, batch, device);
-        let Loss { surrogate, sums } =
-            label_smoothed(features, model.projection(), &batch.target_output, label_smoothing);
-        let gradients = GradientsParams::from_grads(surrogate.backward(), model);
+    let mut take = |(gradients, sums): (GradientsParams, Tensor<1>)| {
         accumulator.accumulate(model, gradients);
-        total = Some(match total {
+        total = Some(match total.take() {
             Some(total) => total + sums,
             None => sums,
         });
+    };
+    if is_host(device) {
+        // A copy of the model for each batch shares its weights, but not its graph: autodiff locks a graph as a whole.
+        let pieces = update.batches.iter().map(|batch| (model.valid().train(), batch));
+        let work = |i: usize, (model, batch): (Seq2Seq, &Batch)| {
+            let seed = settings.seed.wrapping_add((i as u64) << 32);
+            seeded(seed, || {
+                batch_gradients(&model, batch, settings.label_smoothing, device)
+            })
+        };
+        workers.each(pieces.collect(), work, take);
+    } else {
+        device.seed(settings.seed);
+        for batch in &update.batches {
+            take(batch_gradients(model, batch, settings.label_smoothing, device));
+        }
     }
     (accumulator.grads(), total.expect("an update has a batch"))
+}
+
+fn batch_gradients(
+    model: &Seq2Seq,
+    batch: &Batch,
+    label_smoothing: f64,
+    device: &Device,
+) -> (GradientsParams, Tensor<1>) {
+    let features = features(model, batch, device);
+    let Loss { surrogate, sums } = label_smoothed(features, model.projection(), &batch.target_output, label_smoothing);
+    (GradientsParams::from_grads(surrogate.backward(), model), sums)
 }
 
 /// What the vocabulary projection is applied to, for a batch on `device`.

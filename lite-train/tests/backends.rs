@@ -12,6 +12,7 @@ use experiments::Definition;
 use lite_data::progress::Silent;
 use lite_data::{BatchConfig, PrepareOptions, Prepared, Update, prepare, updates};
 use lite_eval::device::DeviceName;
+use lite_eval::workers::Workers;
 use lite_model::{ModelConfig, VocabularySizes, weights};
 use lite_train::config::TrainConfig;
 use lite_train::optimiser::Adam;
@@ -38,13 +39,15 @@ fn curve(
     let mut model = weights::load(config.init(sizes, &training).unwrap(), weights_path).unwrap();
     let mut adam = Adam::new(settings.optimiser.clone());
     let mut curve = Vec::new();
+    let workers = Workers::new();
     for update in batches {
         let step = UpdateSettings {
             rate: 3e-3,
             label_smoothing: settings.label_smoothing,
             clip_norm: 1.0,
+            seed: 1,
         };
-        let (trained, sums) = train(model, &mut adam, update, step, &training);
+        let (trained, sums) = train(model, &mut adam, update, step, &training, &workers);
         model = trained;
         let sums: Vec<f32> = sums.into_data().try_to_vec().unwrap();
         curve.push(f64::from(sums[0]) / update.n_tokens as f64);

@@ -9,6 +9,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use lite_data::{Batch, Update};
 use lite_eval::device::DeviceName;
+use lite_eval::workers::Workers;
 use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
 use lite_train::clip::{clip_factor, global_norm};
 use lite_train::config::OptimiserConfig;
@@ -179,15 +180,25 @@ impl ModuleMapper for Replace {
     }
 }
 
+fn settings(rate: f64) -> UpdateSettings {
+    UpdateSettings {
+        rate,
+        label_smoothing: 0.1,
+        clip_norm: 0.0,
+        seed: 1,
+    }
+}
+
 #[test]
 fn losses_and_gradients_are_the_references() {
+    let workers = Workers::with_threads(2);
     for golden in goldens() {
         let expected = read(&golden.fixture("grads.safetensors"));
         for device in devices() {
             // Whole, and a sentence at a time: gradients are sums.
             for rows in [3, 1] {
                 let model = golden.model(&device);
-                let (gradients, sums) = gradients(&model, &golden.update(rows), 0.1, &device);
+                let (gradients, sums) = gradients(&model, &golden.update(rows), &settings(0.0), &device, &workers);
                 let loss = f64::from(sums.into_data().as_slice::<f32>().unwrap()[0]);
                 let bits = loss / 27.0 / std::f64::consts::LN_2;
                 assert!(
@@ -218,6 +229,7 @@ fn losses_and_gradients_are_the_references() {
 
 #[test]
 fn three_updates_give_the_references_weights() {
+    let workers = Workers::with_threads(2);
     for golden in goldens() {
         let expected = read(&golden.train3());
         for device in devices() {
@@ -229,12 +241,7 @@ fn three_updates_give_the_references_weights() {
             let mut optimiser = Adam::new(config);
             let update = golden.update(3);
             for (rate, bits, _) in golden.updates {
-                let settings = UpdateSettings {
-                    rate,
-                    label_smoothing: 0.1,
-                    clip_norm: 0.0,
-                };
-                let (trained, sums) = train(model, &mut optimiser, &update, settings, &device);
+                let (trained, sums) = train(model, &mut optimiser, &update, settings(rate), &device, &workers);
                 model = trained;
                 let loss = f64::from(sums.into_data().as_slice::<f32>().unwrap()[0]);
                 let found = loss / 27.0 / std::f64::consts::LN_2;

@@ -6,6 +6,7 @@ use lite_data::{Batch, Update};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::device::DeviceName;
 use lite_eval::translate;
+use lite_eval::workers::Workers;
 use lite_model::{Architecture, ModelConfig, VocabularySizes};
 use lite_train::config::OptimiserConfig;
 use lite_train::optimiser::Adam;
@@ -64,13 +65,15 @@ fn copies(architecture: Architecture, device: &Device) -> usize {
         ..ScheduleConfig::default()
     };
     let mut random = ChaCha8Rng::seed_from_u64(1);
+    let workers = Workers::new();
     for n in 0..400 {
         let settings = UpdateSettings {
             rate: schedule.rate(n, 400),
             label_smoothing: 0.1,
             clip_norm: 1.0,
+            seed: n,
         };
-        (model, _) = train(model, &mut adam, &update(&mut random), settings, &training);
+        (model, _) = train(model, &mut adam, &update(&mut random), settings, &training, &workers);
     }
     let unseen: Vec<Vec<u32>> = (0..50)
         .map(|_| sentence(&mut random).into_iter().map(|id| id as u32).collect())

@@ -181,3 +181,20 @@ fn a_full_disk_leaves_the_old_checkpoint() {
     let model = |runs| fs::read(experiment.run_folder(runs, "lite").join("model.safetensors")).unwrap();
     assert!(model("runs") == model("whole"));
 }
+
+#[test]
+fn the_number_of_threads_changes_no_weight() {
+    let experiment = Experiment::new();
+    let weights = |n_threads: &str| {
+        // Some four batches an update.
+        let arguments = ["--arch", "lite", "--tokens-per-batch", "80"];
+        let mut command = experiment.command(n_threads, &arguments);
+        let output = command.env("RAYON_NUM_THREADS", n_threads).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(experiment.run_folder(n_threads, "lite").join("model.safetensors")).unwrap()
+    };
+    let alone = weights("1");
+    for n_threads in ["2", "5"] {
+        assert!(weights(n_threads) == alone, "{n_threads} threads");
+    }
+}

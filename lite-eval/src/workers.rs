@@ -1,0 +1,132 @@
+//! Independent pieces of work on the cores of this machine, a piece a core.
+//!
+//! Burn's operations on a CPU share one pool of threads, and only large matrix products use more than one of them. Where
+//! there are pieces that need nothing of each other (the sentences of an update, batches to decode), a core for each
+//! leaves none idle. Results are taken in the order of the pieces, so they do not depend on how many cores there are.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+/// Threads that each compute alone.
+#[derive(Debug)]
+pub struct Workers {
+    /// A pool of one thread each: what runs inside computes on that thread, however large its matrices are.
+    pools: Vec<ThreadPool>,
+}
+
+impl Workers {
+    /// As many as the threads that rayon would use: the cores, or `RAYON_NUM_THREADS`.
+    pub fn new() -> Self {
+        Self::with_threads(rayon::current_num_threads())
+    }
+
+    /// `n_threads`, or fewer if the system gives no more; with one, pieces are computed by the thread that asks.
+    pub fn with_threads(n_threads: usize) -> Self {
+        let pool = |_| ThreadPoolBuilder::new().num_threads(1).build().ok();
+        let pools = if n_threads > 1 {
+            (0..n_threads).filter_map(pool).collect()
+        } else {
+            Vec::new()
+        };
+        Self { pools }
+    }
+
+    /// How many pieces are computed at a time.
+    pub fn n_threads(&self) -> usize {
+        self.pools.len().max(1)
+    }
+
+    /// `work(i, pieces[i])` for each piece; `take` gets the results in the order of the pieces, on this thread.
+    ///
+    /// # Panics
+    ///
+    /// When `work` does.
+    pub fn each<T: Send, R: Send>(&self, pieces: Vec<T>, work: impl Fn(usize, T) -> R + Sync, mut take: impl FnMut(R)) {
+        if self.pools.is_empty() || pieces.len() < 2 {
+            for (i, piece) in pieces.into_iter().enumerate() {
+                take(work(i, piece));
+            }
+            return;
+        }
+        let n_pieces = pieces.len();
+        let next = AtomicUsize::new(0);
+        let pieces: Vec<Mutex<Option<T>>> = pieces.into_iter().map(|piece| Mutex::new(Some(piece))).collect();
+        let (sender, receiver) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for pool in self.pools.iter().take(n_pieces) {
+                let (sender, next, pieces, work) = (sender.clone(), &next, &pieces, &work);
+                scope.spawn(move || {
+                    pool.install(|| {
+                        loop {
+                            let i = next.fetch_add(1, Ordering::Relaxed);
+                            let Some(piece) = pieces.get(i) else { return };
+                            let piece = piece.lock().ok().and_then(|mut piece| piece.take());
+                            let Some(piece) = piece else { return };
+                            if sender.send((i, work(i, piece))).is_err() {
+                                return;
+                            }
+                        }
+                    });
+                });
+            }
+            drop(sender);
+            let mut waiting: Vec<Option<R>> = (0..n_pieces).map(|_| None).collect();
+            let mut due = 0;
+            for (i, result) in receiver {
+                waiting[i] = Some(result);
+                while let Some(result) = waiting.get_mut(due).and_then(Option::take) {
+                    take(result);
+                    due += 1;
+                }
+            }
+        });
+    }
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_from_any_number_of_threads() {
+        for n_threads in [1, 2, 5] {
+            let workers = Workers::with_threads(n_threads);
+            let mut found = Vec::new();
+            workers.each(
+                (0..40u64).collect(),
+                |i, piece| {
+                    std::thread::sleep(std::time::Duration::from_micros((40 - piece) * 20));
+                    assert_eq!(i as u64, piece);
+                    piece * piece
+                },
+                |square| found.push(square),
+            );
+            assert_eq!(
+                found,
+                (0..40).map(|i| i * i).collect::<Vec<u64>>(),
+                "{n_threads} threads"
+            );
+        }
+    }
+
+    #[test]
+    fn a_worker_computes_on_one_thread() {
+        let workers = Workers::with_threads(2);
+        workers.each(vec![(); 4], |_, ()| rayon::current_num_threads(), |n| assert_eq!(n, 1));
+    }
+
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn a_panic_is_not_lost() {
+        Workers::with_threads(2).each(vec![0, 1, 2], |_, piece| assert_ne!(piece, 1, "on purpose"), drop);
+    }
+}
