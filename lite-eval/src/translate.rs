@@ -1,4 +1,4 @@
-//! A set of sources through a model: sorted by length, decoded in batches, given back in their order.
+//! A set of sources through a model: sorted by length, decoded in batches, a batch a core, given back in their order.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use lite_data::{EOS, collate_sources};
@@ -6,6 +6,7 @@ use lite_model::{ModelConfig, Seq2Seq};
 
 use crate::decode::DecodeConfig;
 use crate::search::{Hypothesis, ModelStepper, Projection, beam_search};
+use crate::workers::Workers;
 
 /// Translates `sources`, each of which ends in `</s>`; for each, `config.n_best` hypotheses or fewer, best first.
 ///
@@ -26,18 +27,66 @@ pub fn translate(
     let mut order: Vec<usize> = (0..sources.len()).collect();
     // Short ones first, as the reference batches: where padding leaks into a convolution, the batch is part of the result.
     order.sort_by_key(|&i| sources[i].len());
+    let workers = Workers::for_device(device);
+    let longest = |batch: &[usize]| batch.iter().map(|&i| sources[i].len()).max().unwrap_or(0);
+    let mut pieces: Vec<Piece<'_>> = order
+        .chunks(config.batch_size)
+        .map(|batch| Piece {
+            rows: batch,
+            max_length: config.max_length(longest(batch), model_config.max_target_positions),
+        })
+        .collect();
+    if pieces.len() < workers.n_threads() && !model_config.depends_on_padding() {
+        pieces = pieces
+            .iter()
+            .flat_map(|piece| piece.split(workers.n_threads()))
+            .collect();
+    }
+    // The longest first, so that no core is left with one at the end.
+    pieces.reverse();
     let mut results = vec![Vec::new(); sources.len()];
     let projection = Projection::new(model);
-    for batch in order.chunks(config.batch_size) {
-        let rows: Vec<Vec<u32>> = batch.iter().map(|&i| sources[i].clone()).collect();
-        let hypotheses = translate_batch(model, &projection, model_config, &rows, config, device);
-        for (&i, mut hypotheses) in batch.iter().zip(hypotheses) {
-            hypotheses.truncate(config.n_best);
-            results[i] = hypotheses;
-        }
-        progress(batch.len());
-    }
+    workers.each(
+        pieces,
+        |_, piece| {
+            let rows: Vec<Vec<u32>> = piece.rows.iter().map(|&i| sources[i].clone()).collect();
+            let hypotheses = translate_batch(
+                model,
+                &projection,
+                model_config,
+                &rows,
+                piece.max_length,
+                config,
+                device,
+            );
+            (piece.rows, hypotheses)
+        },
+        |(rows, hypotheses)| {
+            for (&i, mut hypotheses) in rows.iter().zip(hypotheses) {
+                hypotheses.truncate(config.n_best);
+                results[i] = hypotheses;
+            }
+            progress(rows.len());
+        },
+    );
     results
+}
+
+/// Sentences that are decoded together, by their numbers.
+struct Piece<'a> {
+    rows: &'a [usize],
+    /// Of the batch that they belong to, which may be larger.
+    max_length: usize,
+}
+
+impl<'a> Piece<'a> {
+    /// At most `n` pieces, none so small that its matrix products would wait for memory alone.
+    fn split(&self, n: usize) -> impl Iterator<Item = Piece<'a>> + use<'a> {
+        const SMALLEST: usize = 4;
+        let max_length = self.max_length;
+        let size = self.rows.len().div_ceil(n).max(SMALLEST);
+        self.rows.chunks(size).map(move |rows| Piece { rows, max_length })
+    }
 }
 
 fn translate_batch(
@@ -45,6 +94,7 @@ fn translate_batch(
     projection: &Projection,
     model_config: &ModelConfig,
     sources: &[Vec<u32>],
+    max_length: usize,
     config: &DecodeConfig,
     device: &Device,
 ) -> Vec<Vec<Hypothesis>> {
@@ -60,7 +110,6 @@ fn translate_batch(
     let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [sources.len(), source_length]), device);
     let padding = sources.iter().map(|source| source_length - source.len()).collect();
     let mut stepper = ModelStepper::new(model, projection, tokens, padding);
-    let max_length = config.max_length(source_length, model_config.max_target_positions);
     beam_search(&mut stepper, sources.len(), max_length, config)
 }
 

@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use burn::tensor::Device;
+use lite_model::device::is_host;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Threads that each compute alone.
@@ -18,9 +20,14 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// As many as the threads that rayon would use: the cores, or `RAYON_NUM_THREADS`.
-    pub fn new() -> Self {
-        Self::with_threads(rayon::current_num_threads())
+    /// For tensors of `device`: on a CPU as many as the threads that rayon would use (the cores, or `RAYON_NUM_THREADS`),
+    /// one for an accelerator.
+    pub fn for_device(device: &Device) -> Self {
+        Self::with_threads(if is_host(device) {
+            rayon::current_num_threads()
+        } else {
+            1
+        })
     }
 
     /// `n_threads`, or fewer if the system gives no more; with one, pieces are computed by the thread that asks.
@@ -83,12 +90,6 @@ impl Workers {
                 }
             }
         });
-    }
-}
-
-impl Default for Workers {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

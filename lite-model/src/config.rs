@@ -277,6 +277,12 @@ impl ModelConfig {
         self.conv_linear && self.glu && kind == ConvolutionKind::Dynamic
     }
 
+    /// Whether a sentence's output depends on how far it is padded (see [`PaddingMask`]).
+    pub fn depends_on_padding(&self) -> bool {
+        let has_convolution = self.architecture != Architecture::Transformer;
+        has_convolution && self.conv_linear && self.padding_mask == PaddingMask::BeforeProjection
+    }
+
     fn attention_channels(&self) -> usize {
         self.attention_channels.unwrap_or(self.d_model / 2)
     }

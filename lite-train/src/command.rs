@@ -100,6 +100,8 @@ impl Job {
     fn run(&self, prepared: &Prepared, args: &Args) -> anyhow::Result<Record> {
         let RunDefinition { experiment, arch, .. } = &self.definition;
         let folder = RunFolder::new(&args.runs, experiment, arch);
+        // Taken now: the source tree may have moved on when a long run ends.
+        let commit = experiments::commit();
         let _lock = lock(&folder)?;
         if args.restart {
             restart(&folder)?;
@@ -119,6 +121,7 @@ impl Job {
             },
             device,
             device_name: args.device.to_string(),
+            commit,
             seed: args.seed,
             time_budget: args.time_budget,
         };

@@ -121,7 +121,7 @@ fn record(run: &Run<'_>, definition: &RunDefinition, state: &TrainState, ending:
         experiment: definition.experiment.clone(),
         arch: definition.arch.clone(),
         date: experiments::now(),
-        commit: experiments::commit(),
+        commit: run.commit.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
         status: status(ending),
         definition: definition.definition.clone(),

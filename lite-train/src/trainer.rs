@@ -39,6 +39,8 @@ pub struct Run<'a> {
     pub device: Device,
     /// The device's name.
     pub device_name: String,
+    /// The commit of the source tree when the program began.
+    pub commit: String,
     /// The seed of everything random.
     pub seed: u64,
     /// Most tokens that are computed at once.
@@ -171,8 +173,8 @@ impl<'a> Loop<'a> {
             run,
             checkpoints,
             log,
+            workers: Workers::for_device(&device),
             device,
-            workers: Workers::new(),
             model: Some(model),
             optimiser,
             before: state.seconds,
@@ -364,7 +366,13 @@ impl<'a> Loop<'a> {
         let run = self.run;
         let began = Instant::now();
         let model = self.model.as_ref().expect("a model between updates").valid();
-        let window = validate::loss(&model, &self.valid, run.train.label_smoothing, &run.device);
+        let window = validate::loss(
+            &model,
+            &self.valid,
+            run.train.label_smoothing,
+            &run.device,
+            &self.workers,
+        );
         let bleu = validate::bleu(
             &model,
             &run.model,

@@ -6,6 +6,7 @@ use lite_data::{Batch, Prepared};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::{EvaluateError, Split, decode_split};
 use lite_eval::metrics::{Metric, score};
+use lite_eval::workers::Workers;
 use lite_model::{ModelConfig, Seq2Seq};
 
 use crate::config::{ValidationBleu, ValidationConfig};
@@ -14,14 +15,16 @@ use crate::state::Window;
 use crate::update::features;
 
 /// Loss of `model`, which must not be on a training device, over batches.
-pub fn loss(model: &Seq2Seq, batches: &[Batch], label_smoothing: f64, device: &Device) -> Window {
+pub fn loss(model: &Seq2Seq, batches: &[Batch], label_smoothing: f64, device: &Device, workers: &Workers) -> Window {
     let mut window = Window::default();
-    for batch in batches {
+    let work = |_, batch: &Batch| {
         let features = features(model, batch, device);
         let sums = label_smoothed_sums(features, model.projection(), &batch.target_output, label_smoothing);
-        let [loss, nll] = read_sums(sums);
-        window.add(loss, nll, batch.n_tokens as u64);
-    }
+        (read_sums(sums), batch.n_tokens as u64)
+    };
+    workers.each(batches.iter().collect(), work, |([loss, nll], n_tokens)| {
+        window.add(loss, nll, n_tokens);
+    });
     window
 }
 

@@ -39,7 +39,7 @@ fn curve(
     let mut model = weights::load(config.init(sizes, &training).unwrap(), weights_path).unwrap();
     let mut adam = Adam::new(settings.optimiser.clone());
     let mut curve = Vec::new();
-    let workers = Workers::new();
+    let workers = Workers::for_device(&training);
     for update in batches {
         let step = UpdateSettings {
             rate: 3e-3,

@@ -65,7 +65,7 @@ fn copies(architecture: Architecture, device: &Device) -> usize {
         ..ScheduleConfig::default()
     };
     let mut random = ChaCha8Rng::seed_from_u64(1);
-    let workers = Workers::new();
+    let workers = Workers::for_device(&training);
     for n in 0..400 {
         let settings = UpdateSettings {
             rate: schedule.rate(n, 400),
