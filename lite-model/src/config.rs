@@ -1,5 +1,8 @@
 //! What a model is: the `[arch.NAME]` table of a definition.
 
+mod language_model;
+
+pub use language_model::{AdaptiveInputConfig, AdaptiveSoftmaxConfig, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigError;
@@ -88,13 +91,17 @@ pub enum FeedForwardInit {
     RatioXavier,
 }
 
-/// A sequence-to-sequence model.
+/// A sequence-to-sequence model, or a language model of the same layers.
 ///
-/// Keys that an architecture has no use for are ignored by it (`kernel_sizes` in a `transformer`).
+/// Keys that an architecture has no use for are ignored by it (`kernel_sizes` in a `transformer`); so are the encoder's
+/// by a language model.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 pub struct ModelConfig {
     /// The kind of layer. Required.
     pub architecture: Architecture,
+    /// What is predicted. Default: seq2seq
+    #[serde(default)]
+    pub task: Task,
     /// Width of the residual stream. Required.
     pub d_model: usize,
     /// Inner width of the feed-forward layer; the paper's flattened block has `d_ff = d_model`. Required.
@@ -148,9 +155,13 @@ pub struct ModelConfig {
     /// How the feed-forward layer starts. Default: xavier
     #[serde(default)]
     pub feed_forward_init: FeedForwardInit,
-    /// Layer norm before each sub-layer and once at the end of a stack, rather than after. Default: false
+    /// Layer norm before each sub-layer and once at the end of a stack, rather than after; a language model has to say
+    /// true. Default: false
     #[serde(default)]
     pub pre_norm: bool,
+    /// Whether a layer norm ends each stack. Default: as `pre_norm`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_norm: Option<bool>,
     /// How positions are encoded. Default: sinusoidal
     #[serde(default)]
     pub positions: PositionKind,
@@ -163,9 +174,20 @@ pub struct ModelConfig {
     /// Longest source in tokens, the final `</s>` included. Default: 1024
     #[serde(default = "default::max_positions")]
     pub max_source_positions: usize,
-    /// Longest target in tokens, the final `</s>` included. Default: 1024
+    /// Longest target in tokens, the final `</s>` included; of a language model the longest block of text, fairseq's
+    /// `tokens_per_sample`. Default: 1024
     #[serde(default = "default::max_positions")]
     pub max_target_positions: usize,
+    /// Language model: width of the most frequent words in the adaptive input. Default: `d_model`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder_input_dim: Option<usize>,
+    /// Language model: word vectors by bands of frequency. Default: one table of `d_model` channels
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive_input: Option<AdaptiveInputConfig>,
+    /// Language model: the output by clusters of frequency. Default: one softmax, whose matrix is the input's unless
+    /// `share_embeddings` is none
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive_softmax: Option<AdaptiveSoftmaxConfig>,
 }
 
 /// Entries of the source and of the target vocabulary, special tokens included.
@@ -215,6 +237,7 @@ impl ModelConfig {
     pub fn new(architecture: Architecture, d_model: usize, d_ff: usize) -> Self {
         Self {
             architecture,
+            task: Task::default(),
             d_model,
             d_ff,
             encoder_layers: default::layers(),
@@ -234,11 +257,15 @@ impl ModelConfig {
             activation: Activation::default(),
             feed_forward_init: FeedForwardInit::default(),
             pre_norm: false,
+            final_norm: None,
             positions: PositionKind::default(),
             share_embeddings: ShareEmbeddings::default(),
             padding_mask: PaddingMask::default(),
             max_source_positions: default::max_positions(),
             max_target_positions: default::max_positions(),
+            decoder_input_dim: None,
+            adaptive_input: None,
+            adaptive_softmax: None,
         }
     }
 
@@ -281,6 +308,11 @@ impl ModelConfig {
     pub fn depends_on_padding(&self) -> bool {
         let has_convolution = self.architecture != Architecture::Transformer;
         has_convolution && self.conv_linear && self.padding_mask == PaddingMask::BeforeProjection
+    }
+
+    /// Whether a layer norm ends a stack.
+    pub(crate) fn has_final_norm(&self) -> bool {
+        self.final_norm.unwrap_or(self.pre_norm)
     }
 
     fn attention_channels(&self) -> usize {
@@ -333,7 +365,10 @@ impl ModelConfig {
             );
         }
         if self.architecture != Architecture::Transformer {
-            let n_layers = self.encoder_layers.max(self.decoder_layers);
+            let n_layers = match self.task {
+                Task::Seq2Seq => self.encoder_layers.max(self.decoder_layers),
+                Task::LanguageModel => self.decoder_layers,
+            };
             if self.kernel_sizes.len() < n_layers {
                 let found = format!("{} entries", self.kernel_sizes.len());
                 return refuse("kernel_sizes", found, format!("one a layer, {n_layers}"));
@@ -359,7 +394,7 @@ impl ModelConfig {
                 "\"decoder\", \"none\", or a joint vocabulary".into(),
             );
         }
-        Ok(())
+        self.validate_task(sizes.target)
     }
 }
 

@@ -93,7 +93,7 @@ fn layers(config: &ModelConfig, source_length: usize, target_length: usize) -> C
             cost.linear(config.d_ff, d_model, true, length);
             cost.layer_norm(d_model, length);
         }
-        if config.pre_norm {
+        if config.has_final_norm() {
             cost.layer_norm(d_model, length);
         }
     }

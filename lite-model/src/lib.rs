@@ -32,6 +32,6 @@ pub mod state;
 pub mod tokens;
 pub mod weights;
 
-pub use config::{Architecture, ModelConfig, VocabularySizes};
+pub use config::{Architecture, ModelConfig, Task, VocabularySizes};
 pub use seq2seq::Seq2Seq;
 pub use state::{DecoderState, Memory, StepOutput};

@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
-use crate::config::{ModelConfig, ShareEmbeddings, VocabularySizes};
+use crate::config::{ModelConfig, ShareEmbeddings, Task, VocabularySizes};
 use crate::decoder::DecoderLayer;
 use crate::dropout::Dropout;
 use crate::embedding::{self, Embedding};
@@ -49,8 +49,9 @@ impl ModelConfig {
     /// A model with the reference's initialisation, drawn from the device's generator.
     pub fn init(&self, sizes: VocabularySizes, device: &Device) -> Result<Seq2Seq, ConfigError> {
         self.validate(sizes)?;
+        self.check_task(Task::Seq2Seq)?;
         let d_model = self.d_model;
-        let final_norm = || self.pre_norm.then(|| layer_norm(d_model, device));
+        let final_norm = || self.has_final_norm().then(|| layer_norm(d_model, device));
         let encoder = Encoder {
             embed_tokens: Embedding::new(sizes.source, d_model, device),
             embed_positions: Positions::new(self.positions, d_model, self.max_source_positions, device),
