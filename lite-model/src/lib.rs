@@ -4,7 +4,7 @@
 //! - [`seq2seq`]: the encoder-decoder, whole sequences or one token at a time; [`state`] is what a step remembers.
 //! - [`long_short`]: Long-Short Range Attention, over [`attention`] and [`convolution`].
 //! - [`encoder`], [`decoder`], [`feed_forward`], [`embedding`], [`positions`], [`dropout`]: the layers.
-//! - [`cost`]: parameters and Mult-Adds as the paper counts them, from a config alone.
+//! - [`cost`]: parameters and Mult-Adds by part, as the paper counts them and in full, from a config alone.
 //! - [`weights`]: files of weights, under the reference's names.
 //!
 //! It knows tensors: no text, no corpus, no optimiser, no command line.

@@ -25,6 +25,7 @@
 //!
 //! The paper states a sentence of 30 tokens on either side.
 
+mod language_model;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,9 @@ use std::ops::Add;
 
 use serde::Serialize;
 
-use crate::config::{BranchConfig, ModelConfig, PositionKind, ShareEmbeddings, VocabularySizes};
+use crate::config::{BranchConfig, ModelConfig, PositionKind, ShareEmbeddings, Task, VocabularySizes};
+use crate::tokens::PAD;
+use language_model::language_model;
 pub use tally::StackCost;
 pub(crate) use tally::{AttentionShape, ConvolutionShape};
 
@@ -123,7 +126,7 @@ impl Sum for Count {
     }
 }
 
-/// Tokens of the sentence that is counted.
+/// Tokens of the sentence that is counted; a language model reads the target alone.
 #[derive(Serialize, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lengths {
     /// Of the source.
@@ -158,43 +161,36 @@ impl Cost {
     /// The model that `config` describes, on one sentence of these `lengths`.
     pub fn new(config: &ModelConfig, sizes: VocabularySizes, lengths: Lengths) -> Self {
         let mut cost = Self::default();
-        for layer in 0..config.encoder_layers {
-            encoder_layer(&mut cost.encoder, config, layer, lengths);
+        match config.task {
+            Task::Seq2Seq => cost.seq2seq(config, sizes, lengths),
+            Task::LanguageModel => language_model(&mut cost.decoder, config, sizes.target, lengths.target),
         }
-        for layer in 0..config.decoder_layers {
-            decoder_layer(&mut cost.decoder, config, layer, lengths);
-        }
-        if config.has_final_norm() {
-            cost.encoder.layer_norm(config.d_model, lengths.source);
-            cost.decoder.layer_norm(config.d_model, lengths.target);
-        }
-        cost.embeddings(config, sizes, lengths);
         cost
     }
 
-    fn embeddings(&mut self, config: &ModelConfig, sizes: VocabularySizes, lengths: Lengths) {
+    fn seq2seq(&mut self, config: &ModelConfig, sizes: VocabularySizes, lengths: Lengths) {
+        let Self { encoder, decoder } = self;
         let d_model = config.d_model;
-        self.encoder.table(Part::Embedding, sizes.source, d_model);
+        encoder.table(Part::Embedding, sizes.source, d_model);
         if config.share_embeddings != ShareEmbeddings::All {
-            self.decoder.table(Part::Embedding, sizes.target, d_model);
+            decoder.table(Part::Embedding, sizes.target, d_model);
         }
-        if config.positions == PositionKind::Learned {
-            // Positions begin behind the row of padding.
-            let n_before = 2;
-            let (source, target) = (config.max_source_positions, config.max_target_positions);
-            self.encoder.table(Part::Embedding, source + n_before, d_model);
-            self.decoder.table(Part::Embedding, target + n_before, d_model);
+        positions(encoder, config, config.max_source_positions, lengths.source);
+        positions(decoder, config, config.max_target_positions, lengths.target);
+        for layer in 0..config.encoder_layers {
+            encoder_layer(encoder, config, layer, lengths);
         }
-        self.encoder.elementwise(Part::Embedding, 2 * d_model, lengths.source);
-        self.decoder.elementwise(Part::Embedding, 2 * d_model, lengths.target);
+        for layer in 0..config.decoder_layers {
+            decoder_layer(decoder, config, layer, lengths);
+        }
+        if config.has_final_norm() {
+            encoder.layer_norm(d_model, lengths.source);
+            decoder.layer_norm(d_model, lengths.target);
+        }
         if config.share_embeddings == ShareEmbeddings::None {
-            self.decoder
-                .counted_table(Part::OutputProjection, sizes.target, d_model);
+            decoder.counted_table(Part::OutputProjection, sizes.target, d_model);
         }
-        self.decoder
-            .uncounted_product(Part::OutputProjection, d_model, sizes.target, lengths.target);
-        self.decoder
-            .softmax(Part::OutputProjection, sizes.target, lengths.target);
+        decoder.logits(d_model, sizes.target, lengths.target);
     }
 
     /// The whole model.
@@ -228,6 +224,15 @@ fn decoder_layer(cost: &mut StackCost, config: &ModelConfig, layer: usize, lengt
     cost.residual_norm(d_model, lengths.target);
     cost.feed_forward(d_model, config.d_ff, lengths.target);
     cost.residual_norm(d_model, lengths.target);
+}
+
+/// The scale of embeddings and their sum with positions, of which `n_positions` may be learnt.
+fn positions(cost: &mut StackCost, config: &ModelConfig, n_positions: usize, length: usize) {
+    if config.positions == PositionKind::Learned {
+        // Tokens stand behind the row of padding.
+        cost.table(Part::Embedding, n_positions + PAD as usize + 1, config.d_model);
+    }
+    cost.elementwise(Part::Embedding, 2 * config.d_model, length);
 }
 
 /// What stands in place of a transformer's self-attention.

@@ -145,9 +145,20 @@ impl StackCost {
         self.uncounted_operations(part, product(&[n_entries, n_rows]).saturating_mul(SOFTMAX));
     }
 
-    /// Products with a matrix whose parameters are another part's, left out by the paper.
+    /// The logits of `n_words` words and their softmax, left out by the paper; the matrix is a table.
+    pub(crate) fn logits(&mut self, d_input: usize, n_words: usize, n_tokens: usize) {
+        self.uncounted_product(Part::OutputProjection, d_input, n_words, n_tokens);
+        self.softmax(Part::OutputProjection, n_words, n_tokens);
+    }
+
+    /// Products that the paper leaves out with a matrix that is counted elsewhere.
     pub(crate) fn uncounted_product(&mut self, part: Part, d_input: usize, d_output: usize, n_tokens: usize) {
         self.uncounted_operations(part, product(&[d_input, d_output, n_tokens]));
+    }
+
+    /// Products that the paper counts with a [`Self::table`], which it does not.
+    pub(crate) fn product_with_table(&mut self, part: Part, d_input: usize, d_output: usize, n_tokens: usize) {
+        self.operations(part, product(&[d_input, d_output, n_tokens]));
     }
 
     /// Parameters under both conventions.

@@ -1,7 +1,7 @@
 //! The numbers of the paper, parameters of the reference, and laws.
 
 use super::*;
-use crate::config::{Architecture, ConvolutionKind};
+use crate::config::{AdaptiveInputConfig, AdaptiveSoftmaxConfig, Architecture, ConvolutionKind};
 
 fn lite(d_model: usize) -> ModelConfig {
     ModelConfig::new(Architecture::Lite, d_model, d_model)
@@ -23,6 +23,28 @@ fn iwslt(d_model: usize) -> ModelConfig {
         share_embeddings: ShareEmbeddings::None,
         n_heads: 4,
         ..lite(d_model)
+    }
+}
+
+fn language_model(architecture: Architecture, d_model: usize, d_ff: usize) -> ModelConfig {
+    ModelConfig {
+        task: Task::LanguageModel,
+        decoder_layers: 12,
+        kernel_sizes: [vec![15; 2], vec![31; 4], vec![63; 6]].concat(),
+        pre_norm: true,
+        final_norm: Some(false),
+        adaptive_input: Some(AdaptiveInputConfig {
+            cutoffs: vec![20_000, 60_000],
+            factor: 4.0,
+        }),
+        adaptive_softmax: Some(AdaptiveSoftmaxConfig {
+            cutoffs: vec![20_000, 60_000],
+            factor: 4.0,
+            dropout: 0.0,
+            tie_weights: true,
+            tie_projections: true,
+        }),
+        ..ModelConfig::new(architecture, d_model, d_ff)
     }
 }
 
@@ -82,6 +104,22 @@ fn iwslt_rows_of_the_paper() {
     }
 }
 
+#[test]
+fn wikitext_rows_of_the_paper() {
+    let transformer = language_model(Architecture::Transformer, 512, 2048);
+    let lite = language_model(Architecture::Lite, 896, 896);
+    for (config, params, at_100, at_1000) in [(&transformer, 37.8, 3.9, 50.3), (&lite, 37.2, 3.9, 48.7)] {
+        let found = parameters(config, VocabularySizes::joint(267_744)).counted as f64 / 1e6;
+        assert!((found - params).abs() <= 0.05, "{found} M parameters");
+        for (length, printed) in [(100, at_100), (1000, at_1000)] {
+            let found = mult_adds(config, 0, length) as f64 / 1e9;
+            assert!((found - printed).abs() <= 0.05, "{found} G Mult-Adds at {length}");
+        }
+    }
+    let found = mult_adds(&lite, 0, PAPER_LENGTH) as f64 / 1e6;
+    assert!((found - 1147.0).abs() <= 0.5, "{found} M Mult-Adds");
+}
+
 /// A row of the golden file: the configuration as the reference names it.
 fn golden(name: &str) -> Option<(ModelConfig, VocabularySizes)> {
     let (corpus, size) = name.split_once("/embed")?;
@@ -92,6 +130,10 @@ fn golden(name: &str) -> Option<(ModelConfig, VocabularySizes)> {
         "cnndm" => (lite(d_model), VocabularySizes::joint(30000)),
         "transformer" => (transformer(d_model), joint),
         "iwslt14.de-en" => (iwslt(d_model), IWSLT),
+        "wikitext-103" => (
+            language_model(Architecture::Lite, d_model, d_model),
+            VocabularySizes::joint(267_744),
+        ),
         _ => return None,
     })
 }
@@ -101,11 +143,9 @@ fn golden(name: &str) -> Option<(ModelConfig, VocabularySizes)> {
 fn parameters_of_the_reference_by_group() {
     let golden_file = include_str!("../../tests/fixtures/param_counts.json");
     let rows: serde_json::Map<String, serde_json::Value> = serde_json::from_str(golden_file).unwrap();
-    let mut n_checked = 0;
+    assert_eq!(rows.len(), 15);
     for (name, row) in &rows {
-        let Some((config, sizes)) = golden(name) else {
-            continue;
-        };
+        let (config, sizes) = golden(name).unwrap_or_else(|| panic!("`{name}` is no known configuration"));
         let cost = Cost::new(&config, sizes, Lengths::PAPER);
         let mut found = serde_json::Map::new();
         for (stack_name, stack) in [("encoder", &cost.encoder), ("decoder", &cost.decoder)] {
@@ -117,6 +157,7 @@ fn parameters_of_the_reference_by_group() {
                     Part::Convolution => "conv_branch",
                     Part::FeedForward => "ffn",
                     Part::LayerNorm => "layer_norm",
+                    Part::OutputProjection if config.adaptive_softmax.is_some() => "adaptive_softmax",
                     // The reference's count has an untied projection among the embeddings.
                     Part::Embedding | Part::OutputProjection => "embeddings",
                 };
@@ -130,10 +171,10 @@ fn parameters_of_the_reference_by_group() {
         assert_eq!(serde_json::Value::Object(found), row["groups"], "{name}");
         let totals = parameters(&config, sizes);
         assert_eq!(Some(totals.total as u64), row["total"].as_u64(), "{name}");
-        assert_eq!(Some(totals.embedding as u64), row["embeddings"].as_u64(), "{name}");
-        n_checked += 1;
+        let of_clusters = row["groups"]["decoder.adaptive_softmax"].as_u64().unwrap_or(0);
+        let embeddings = row["embeddings"].as_u64().unwrap() + of_clusters;
+        assert_eq!(totals.embedding as u64, embeddings, "{name}");
     }
-    assert_eq!(n_checked, rows.len() - 1, "all but the language model");
 }
 
 /// PyTorch's `flop_counter` over the authors' models at 30 + 30 tokens, halved: it sees no layer norm, and the
@@ -196,6 +237,53 @@ fn everything_by_hand() {
     check(Part::LayerNorm, 5 * 2 * 16, (2 * n + 3 * m) * 16 * 6);
     check(Part::Embedding, v * 16, (n + m) * 2 * 16);
     check(Part::OutputProjection, 0, m * (16 * v + 5 * v));
+}
+
+/// Embeddings and output of a language model over ten words, the last four of them narrower by half.
+#[test]
+fn adaptive_embeddings_by_hand() {
+    let tied = AdaptiveSoftmaxConfig {
+        cutoffs: vec![6],
+        factor: 2.0,
+        dropout: 0.0,
+        tie_weights: true,
+        tie_projections: true,
+    };
+    let untied = AdaptiveSoftmaxConfig {
+        tie_weights: false,
+        tie_projections: false,
+        ..tied.clone()
+    };
+    let length = 5;
+    for (softmax, own) in [(tied, 16), (untied, (6 + 1) * 16 + 16 * 8 + 4 * 8)] {
+        let config = ModelConfig {
+            adaptive_input: Some(AdaptiveInputConfig {
+                cutoffs: vec![6],
+                factor: 2.0,
+            }),
+            adaptive_softmax: Some(softmax),
+            ..language_model(Architecture::Lite, 16, 16)
+        };
+        let sizes = VocabularySizes::joint(10);
+        let cost = Cost::new(&config, sizes, Lengths::both(length));
+        let everything = |part| cost.part(part, Convention::Everything);
+        let input = Count {
+            parameters: 6 * 16 + 16 * 16 + 4 * 8 + 8 * 16,
+            mult_adds: length as u64 * (16 * 16 + 2 * 16),
+        };
+        assert_eq!(everything(Part::Embedding), input);
+        let head = (6 + 1) * (16 + 5);
+        let cluster = 16 * 8 + 4 * (8 + 5 + 1);
+        let output = Count {
+            parameters: own,
+            mult_adds: length as u64 * (head + cluster),
+        };
+        assert_eq!(everything(Part::OutputProjection), output);
+        let paper = cost.part(Part::Embedding, Convention::AsPaper);
+        assert_eq!((paper.parameters, paper.mult_adds), (0, length as u64 * 16 * 16));
+        assert_eq!(everything(Part::CrossAttention), Count::default());
+        assert_eq!(cost.encoder, StackCost::default());
+    }
 }
 
 #[test]
