@@ -1,5 +1,8 @@
 //! Laws that hold for every architecture, whatever the weights.
 
+mod language_model;
+
+use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 
 use crate::config::{Architecture, ConvolutionKind, ModelConfig, PaddingMask, VocabularySizes};
@@ -37,7 +40,12 @@ fn configs() -> Vec<ModelConfig> {
 
 /// A model whose biases are far from their neutral start, since a law could hold at zero by chance.
 fn model(config: &ModelConfig, device: &Device) -> Seq2Seq {
-    use burn::module::{Module, ModuleMapper, Param};
+    device.seed(7);
+    shaken(config.init(VocabularySizes::joint(VOCABULARY), device).unwrap())
+}
+
+fn shaken<M: Module>(model: M) -> M {
+    use burn::module::{ModuleMapper, Param};
     struct Shake;
     impl ModuleMapper for Shake {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -47,11 +55,7 @@ fn model(config: &ModelConfig, device: &Device) -> Seq2Seq {
             })
         }
     }
-    device.seed(7);
-    config
-        .init(VocabularySizes::joint(VOCABULARY), device)
-        .unwrap()
-        .map(&mut Shake)
+    model.map(&mut Shake)
 }
 
 fn largest(x: Tensor<3>) -> f32 {

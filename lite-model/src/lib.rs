@@ -2,6 +2,7 @@
 //!
 //! - [`config`]: what a model is; [`ModelConfig::init`](config::ModelConfig::init) builds it.
 //! - [`seq2seq`]: the encoder-decoder, whole sequences or one token at a time; [`state`] is what a step remembers.
+//! - [`language_model`]: the decoder's layers alone, with [`adaptive`] input and output.
 //! - [`long_short`]: Long-Short Range Attention, over [`attention`] and [`convolution`].
 //! - [`encoder`], [`decoder`], [`feed_forward`], [`embedding`], [`positions`], [`dropout`]: the layers.
 //! - [`cost`]: parameters and Mult-Adds by part, as the paper counts them and in full, from a config alone.
@@ -9,6 +10,7 @@
 //!
 //! It knows tensors: no text, no corpus, no optimiser, no command line.
 
+pub mod adaptive;
 pub mod attention;
 pub mod config;
 pub mod convolution;
@@ -23,6 +25,7 @@ pub mod feed_forward;
 #[cfg(test)]
 mod golden;
 mod init;
+pub mod language_model;
 #[cfg(test)]
 mod laws;
 pub mod long_short;
@@ -33,5 +36,6 @@ pub mod tokens;
 pub mod weights;
 
 pub use config::{Architecture, ModelConfig, Task, VocabularySizes};
+pub use language_model::LanguageModel;
 pub use seq2seq::Seq2Seq;
 pub use state::{DecoderState, Memory, StepOutput};

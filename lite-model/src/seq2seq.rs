@@ -113,8 +113,7 @@ impl Seq2Seq {
         let mut attention = None;
         for layer in &decoder.layers {
             let memory = layer.cross_memory(memory.features.clone(), memory.masks.attention.clone());
-            let (output, probabilities) = layer.forward(x, &masks, &memory);
-            (x, attention) = (output, Some(probabilities));
+            (x, attention) = layer.forward(x, &masks, memory.as_ref());
         }
         let attention = attention
             .expect("a validated model has a layer")
@@ -154,7 +153,7 @@ impl Seq2Seq {
             layers: layers.iter().map(DecoderLayer::begin).collect(),
             memory: layers
                 .iter()
-                .map(|layer| layer.cross_memory(memory.features.clone(), memory.masks.attention.clone()))
+                .filter_map(|layer| layer.cross_memory(memory.features.clone(), memory.masks.attention.clone()))
                 .collect(),
             n_steps: 0,
         }
@@ -172,8 +171,7 @@ impl Seq2Seq {
         let mut x = self.target_table().forward(tokens) + position;
         let mut attention = None;
         for ((layer, past), memory) in decoder.layers.iter().zip(&mut state.layers).zip(&state.memory) {
-            let (output, probabilities) = layer.step(x, past, memory);
-            (x, attention) = (output, Some(probabilities));
+            (x, attention) = layer.step(x, past, Some(memory));
         }
         state.n_steps += 1;
         let [_, _, d_model] = x.dims();
@@ -190,7 +188,7 @@ impl Seq2Seq {
     }
 }
 
-fn normalise(norm: &Option<LayerNorm>, x: Tensor<3>) -> Tensor<3> {
+pub(crate) fn normalise(norm: &Option<LayerNorm>, x: Tensor<3>) -> Tensor<3> {
     match norm {
         Some(norm) => norm.forward(x),
         None => x,

@@ -10,12 +10,11 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize_to_file};
 
 use crate::error::WeightsError;
-use crate::seq2seq::Seq2Seq;
 
 /// Writes the weights of `model`; the file appears under its name only when it is whole.
 ///
 /// The same weights give the same bytes.
-pub fn save(model: &Seq2Seq, path: &Path) -> Result<(), WeightsError> {
+pub fn save<M: ModuleSnapshot>(model: &M, path: &Path) -> Result<(), WeightsError> {
     let mut store = SafetensorsStore::from_file(path)
         .overwrite(true)
         .clear_metadata()
@@ -30,7 +29,7 @@ pub fn save(model: &Seq2Seq, path: &Path) -> Result<(), WeightsError> {
 /// # Errors
 ///
 /// The file cannot be read, lacks a tensor, or has one of another shape; `model` is lost then.
-pub fn load(mut model: Seq2Seq, path: &Path) -> Result<Seq2Seq, WeightsError> {
+pub fn load<M: ModuleSnapshot>(mut model: M, path: &Path) -> Result<M, WeightsError> {
     let mut store = SafetensorsStore::from_file(path)
         .skip_enum_variants(true)
         .validate(false)
