@@ -80,21 +80,24 @@ pub enum Selection {
     Bleu,
 }
 
-/// Which optimiser, with its constants.
+/// Which optimiser, with its constants. Constants that the rule has no use for are ignored.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 pub struct OptimiserConfig {
     /// The rule. Default: adam
     #[serde(default)]
     pub kind: OptimiserKind,
-    /// Decay of the mean of gradients. Default: 0.9
+    /// Adam: decay of the mean of gradients. Default: 0.9
     #[serde(default = "default::beta1")]
     pub beta1: f64,
-    /// Decay of the mean of squared gradients. Default: 0.98
+    /// Adam: decay of the mean of squared gradients. Default: 0.98
     #[serde(default = "default::beta2")]
     pub beta2: f64,
-    /// Added to the root of the mean square. Default: 1e-8
+    /// Adam: added to the root of the mean square. Default: 1e-8
     #[serde(default = "default::epsilon")]
     pub epsilon: f64,
+    /// Nag: the share of a step that goes on in the next. Default: 0.99
+    #[serde(default = "default::momentum")]
+    pub momentum: f64,
     /// Decay of the weights themselves, apart from the gradient. Default: 0
     #[serde(default)]
     pub weight_decay: f64,
@@ -107,6 +110,8 @@ pub enum OptimiserKind {
     /// fairseq's Adam.
     #[default]
     Adam,
+    /// fairseq's accelerated gradient, with which it trains language models.
+    Nag,
 }
 
 /// Early stopping.
@@ -225,6 +230,7 @@ impl TrainConfig {
             ("label_smoothing", self.label_smoothing),
             ("optimiser.beta1", optimiser.beta1),
             ("optimiser.beta2", optimiser.beta2),
+            ("optimiser.momentum", optimiser.momentum),
         ] {
             if !(0.0..1.0).contains(&value) {
                 return refuse(key, value.to_string(), "at least 0 and below 1");
@@ -259,6 +265,7 @@ impl Default for OptimiserConfig {
             beta1: default::beta1(),
             beta2: default::beta2(),
             epsilon: default::epsilon(),
+            momentum: default::momentum(),
             weight_decay: 0.0,
         }
     }
@@ -310,6 +317,9 @@ mod default {
     }
     pub fn epsilon() -> f64 {
         1e-8
+    }
+    pub fn momentum() -> f64 {
+        0.99
     }
     pub fn patience() -> u64 {
         10

@@ -2,7 +2,7 @@
 //!
 //! - [`config`]: the `[train]` table; [`schedule`] is the learning rate in it.
 //! - [`loss`]: label-smoothed cross-entropy that never keeps a graph over the vocabulary.
-//! - [`optimiser`] and [`clip`]: fairseq's Adam, and clipping by the global norm; [`update`] is one step with them.
+//! - [`optimiser`] and [`clip`]: fairseq's Adam and accelerated gradient, and clipping by the global norm; [`update`] is one step with them.
 //! - [`trainer`]: the loop over updates, with [`validate`], [`checkpoint`], [`state`], [`log`] and [`report`].
 //! - [`finish`]: the final weights, the test set decoded and scored, the record.
 

@@ -4,9 +4,11 @@
 //! chunks of plain tensors, the gradients of features and projection are computed at once, and a scalar whose
 //! backward pass yields just these gradients is handed to autodiff.
 
+mod language_model;
 mod rows;
 
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+pub use language_model::{language_model, language_model_sums};
 
 use lite_model::device::is_host;
 

@@ -1,4 +1,7 @@
-//! Adam as fairseq has it (`optim/adam.py`): the decay acts on the weights, and epsilon on the uncorrected root.
+//! The optimisers: what they remember of each parameter, on disk too. The rules themselves are fairseq's.
+
+mod adam;
+mod nag;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,39 +12,33 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::config::OptimiserConfig;
+use crate::config::{OptimiserConfig, OptimiserKind};
 use lite_model::device::is_host;
 
-/// The optimiser's memory: two running means for each parameter.
+/// An optimiser with its memory.
 #[derive(Debug, Clone)]
-pub struct Adam {
+pub struct Optimiser {
     config: OptimiserConfig,
     steps: u64,
-    means: HashMap<ParamId, Means>,
+    /// The learning rate of the last step.
+    rate: Option<f64>,
+    /// What is remembered of each parameter, flattened, in the order of the rule's names.
+    slots: HashMap<ParamId, Vec<Tensor<1>>>,
 }
 
-/// Running means of one parameter, flattened.
-#[derive(Debug, Clone)]
-struct Means {
-    gradient: Tensor<1>,
-    square: Tensor<1>,
+/// How one step changes a parameter and what is remembered of it.
+trait Rule<const N: usize>: Copy + Sync {
+    fn on_tensors(self, weights: Tensor<1>, gradient: Tensor<1>, slots: [Tensor<1>; N]) -> (Tensor<1>, [Tensor<1>; N]);
+
+    /// The same in one pass over memory and in place, where tensors are plain arrays.
+    fn on_slices(self, weights: &mut [f32], gradient: &[f32], slots: [&mut [f32]; N]);
 }
 
-/// What one step multiplies by.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    beta1: f32,
-    beta2: f32,
-    /// `1 - beta1`, rounded once.
-    share1: f32,
-    share2: f32,
-    epsilon: f32,
-    /// `1 - lr * weight_decay`
-    keep: f32,
-    /// `lr * sqrt(1 - beta2^t) / (1 - beta1^t)`
-    size: f32,
-    /// What gradients are multiplied by first: one over the number of tokens, and the clipping.
-    scale: f32,
+/// The rule of one step.
+#[derive(Clone, Copy)]
+enum Step {
+    Adam(adam::Step),
+    Nag(nag::Step),
 }
 
 /// A file of optimiser state that does not fit the model.
@@ -65,13 +62,14 @@ pub enum OptimiserError {
     },
 }
 
-impl Adam {
+impl Optimiser {
     /// An optimiser that has seen nothing.
     pub fn new(config: OptimiserConfig) -> Self {
         Self {
             config,
             steps: 0,
-            means: HashMap::new(),
+            rate: None,
+            slots: HashMap::new(),
         }
     }
 
@@ -83,27 +81,14 @@ impl Adam {
     /// One step. Gradients are multiplied by `scale` first; a parameter without one stays.
     pub fn step<M: Module>(&mut self, rate: f64, scale: f64, model: M, gradients: GradientsParams) -> M {
         self.steps += 1;
-        let OptimiserConfig {
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay,
-            ..
-        } = self.config;
-        let correction = |beta: f64| 1.0 - beta.powf(self.steps as f64);
-        let step = Step {
-            beta1: beta1 as f32,
-            beta2: beta2 as f32,
-            share1: (1.0 - beta1) as f32,
-            share2: (1.0 - beta2) as f32,
-            epsilon: epsilon as f32,
-            keep: (1.0 - rate * weight_decay) as f32,
-            size: (rate * correction(beta2).sqrt() / correction(beta1)) as f32,
-            scale: scale as f32,
+        let step = match self.config.kind {
+            OptimiserKind::Adam => Step::Adam(adam::Step::new(&self.config, self.steps, rate, scale)),
+            OptimiserKind::Nag => Step::Nag(nag::Step::new(&self.config, self.rate, rate, scale)),
         };
+        self.rate = Some(rate);
         model.map(&mut Stepper {
             step,
-            means: &mut self.means,
+            slots: &mut self.slots,
             gradients,
         })
     }
@@ -112,60 +97,82 @@ impl Adam {
     pub fn save<M: Module>(&self, model: &M, path: &Path) -> Result<(), OptimiserError> {
         let mut tensors: Vec<(String, TensorData)> = Vec::new();
         for (name, id, _) in parameters(model) {
-            if let Some(means) = self.means.get(&id) {
-                tensors.push((format!("{name}.mean"), means.gradient.clone().into_data()));
-                tensors.push((format!("{name}.square"), means.square.clone().into_data()));
+            for (part, slot) in slot_names(&self.config)
+                .iter()
+                .zip(self.slots.get(&id).into_iter().flatten())
+            {
+                tensors.push((format!("{name}.{part}"), slot.clone().into_data()));
             }
         }
-        let steps = HashMap::from([("steps".to_owned(), self.steps.to_string())]);
+        let mut metadata = HashMap::from([("steps".to_owned(), self.steps.to_string())]);
+        // Only one rule looks back at it.
+        if let (OptimiserKind::Nag, Some(rate)) = (self.config.kind, self.rate) {
+            metadata.insert("rate".to_owned(), rate.to_string());
+        }
         let views = tensors.iter().map(|(name, data)| {
             let view = TensorView::new(Dtype::F32, vec![data.num_elements()], data.as_bytes());
             view.map(|view| (name.as_str(), view))
         });
         let views = views.collect::<Result<Vec<_>, _>>()?;
-        Ok(safetensors::serialize_to_file(views, Some(steps), path)?)
+        Ok(safetensors::serialize_to_file(views, Some(metadata), path)?)
     }
 
-    /// Reads what [`save`](Self::save) wrote, for a model of the same shape.
+    /// Reads what [`save`](Self::save) wrote, for a model of the same shape and an optimiser of the same kind.
     pub fn load<M: Module>(config: OptimiserConfig, model: &M, path: &Path) -> Result<Self, OptimiserError> {
         let bytes = std::fs::read(path)?;
         let file = SafeTensors::deserialize(&bytes)?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes)?;
-        let steps = metadata
-            .metadata()
-            .as_ref()
-            .and_then(|m| m.get("steps"))
-            .and_then(|s| s.parse().ok());
-        let steps = steps.ok_or_else(|| OptimiserError::Mismatch {
-            name: "steps".into(),
+        let value = |key: &str| metadata.metadata().as_ref().and_then(|metadata| metadata.get(key));
+        let missing = |key: &str| OptimiserError::Mismatch {
+            name: key.into(),
             found: "none".into(),
             expected: 1,
-        })?;
-        let mut means = HashMap::new();
-        for (name, id, (size, device)) in parameters(model) {
-            let read = |part: &str| read_values(&file, &format!("{name}.{part}"), size, &device);
-            // Every parameter of a trained model has been stepped, or none of its state was written.
-            match (read("mean")?, read("square")?) {
-                (Some(gradient), Some(square)) => drop(means.insert(id, Means { gradient, square })),
-                (None, None) => {}
-                _ => {
-                    return Err(OptimiserError::Mismatch {
-                        name,
-                        found: "one mean".into(),
-                        expected: size,
-                    });
-                }
-            }
+        };
+        let steps: Option<u64> = value("steps").and_then(|steps| steps.parse().ok());
+        let steps = steps.ok_or_else(|| missing("steps"))?;
+        let rate: Option<f64> = value("rate").and_then(|rate| rate.parse().ok());
+        if config.kind == OptimiserKind::Nag && steps > 0 && rate.is_none() {
+            return Err(missing("rate"));
         }
-        if file.len() != 2 * means.len() {
-            let found = format!("state of {} parameters", file.len() / 2);
+        let names = slot_names(&config);
+        let mut slots = HashMap::new();
+        for (name, id, (size, device)) in parameters(model) {
+            let read = |part: &&str| read_values(&file, &format!("{name}.{part}"), size, &device);
+            let found: Vec<Option<Tensor<1>>> = names.iter().map(read).collect::<Result<_, _>>()?;
+            // Every parameter of a trained model has been stepped, or none of its state was written.
+            if found.iter().all(Option::is_none) {
+                continue;
+            }
+            let Some(found) = found.into_iter().collect() else {
+                return Err(OptimiserError::Mismatch {
+                    name,
+                    found: "a part of it".into(),
+                    expected: size,
+                });
+            };
+            slots.insert(id, found);
+        }
+        if file.len() != names.len() * slots.len() {
             return Err(OptimiserError::Mismatch {
                 name: "model".into(),
-                found,
-                expected: means.len(),
+                found: format!("{} tensors", file.len()),
+                expected: names.len() * slots.len(),
             });
         }
-        Ok(Self { config, steps, means })
+        Ok(Self {
+            config,
+            steps,
+            rate,
+            slots,
+        })
+    }
+}
+
+/// What the rule remembers of a parameter.
+fn slot_names(config: &OptimiserConfig) -> &'static [&'static str] {
+    match config.kind {
+        OptimiserKind::Adam => &adam::SLOTS,
+        OptimiserKind::Nag => &nag::SLOTS,
     }
 }
 
@@ -219,7 +226,7 @@ fn parameters<M: Module>(model: &M) -> Vec<(String, ParamId, (usize, Device))> {
 
 struct Stepper<'a> {
     step: Step,
-    means: &'a mut HashMap<ParamId, Means>,
+    slots: &'a mut HashMap<ParamId, Vec<Tensor<1>>>,
     gradients: GradientsParams,
 }
 
@@ -234,67 +241,69 @@ impl ModuleMapper for Stepper<'_> {
         let tensor = tensor.inner();
         let shape = tensor.shape();
         let size = shape.num_elements();
-        let device = tensor.device();
-        let zeros = || Tensor::zeros([size], &device);
-        let means = self.means.remove(&id).unwrap_or_else(|| Means {
-            gradient: zeros(),
-            square: zeros(),
-        });
+        let weights = tensor.reshape([size]);
         let gradient = gradient.inner().reshape([size]);
-        let (tensor, means) = if is_host(&device) {
-            step_on_host(self.step, tensor.reshape([size]), gradient, means)
-        } else {
-            step_on_device(self.step, tensor.reshape([size]), gradient, means)
+        let slots = self.slots.remove(&id);
+        let (weights, slots) = match self.step {
+            Step::Adam(step) => apply(step, weights, gradient, slots),
+            Step::Nag(step) => apply(step, weights, gradient, slots),
         };
-        self.means.insert(id, means);
-        let tensor: Tensor<D> = tensor.reshape(shape);
+        self.slots.insert(id, slots);
+        let tensor: Tensor<D> = weights.reshape(shape);
         let tensor = if is_autodiff { tensor.autodiff() } else { tensor };
         Param::from_mapped_value(id, tensor.set_require_grad(is_required), mapper)
     }
 }
 
-fn step_on_device(step: Step, weights: Tensor<1>, gradient: Tensor<1>, means: Means) -> (Tensor<1>, Means) {
-    let gradient = gradient.mul_scalar(step.scale);
-    let mean = means.gradient.mul_scalar(step.beta1) + gradient.clone().mul_scalar(step.share1);
-    let square = means.square.mul_scalar(step.beta2) + gradient.square().mul_scalar(step.share2);
-    let denominator = square.clone().sqrt().add_scalar(step.epsilon);
-    let weights = weights.mul_scalar(step.keep) - mean.clone().div(denominator).mul_scalar(step.size);
-    (weights, Means { gradient: mean, square })
+/// A rule on one parameter, whose slots are zeros at first.
+fn apply<const N: usize>(
+    rule: impl Rule<N>,
+    weights: Tensor<1>,
+    gradient: Tensor<1>,
+    slots: Option<Vec<Tensor<1>>>,
+) -> (Tensor<1>, Vec<Tensor<1>>) {
+    let slots: [Tensor<1>; N] = match slots.map(Vec::try_into) {
+        Some(Ok(slots)) => slots,
+        Some(Err(_)) => unreachable!("a rule finds the slots that it left"),
+        None => std::array::from_fn(|_| weights.zeros_like()),
+    };
+    let (weights, slots) = if is_host(&weights.device()) {
+        apply_on_host(rule, weights, gradient, slots)
+    } else {
+        rule.on_tensors(weights, gradient, slots)
+    };
+    (weights, slots.into())
 }
 
-/// The same in one pass over memory and in place, where tensors are plain arrays.
-fn step_on_host(step: Step, weights: Tensor<1>, gradient: Tensor<1>, means: Means) -> (Tensor<1>, Means) {
+fn apply_on_host<const N: usize>(
+    rule: impl Rule<N>,
+    weights: Tensor<1>,
+    gradient: Tensor<1>,
+    slots: [Tensor<1>; N],
+) -> (Tensor<1>, [Tensor<1>; N]) {
     // Long enough to be worth a thread, short enough to share out well.
     const PIECE: usize = 1 << 15;
     let device = weights.device();
     let gradient = gradient.into_data();
     let mut weights = weights.into_data();
-    let mut mean = means.gradient.into_data();
-    let mut square = means.square.into_data();
+    let mut slots = slots.map(Tensor::into_data);
     let is_f32 = "parameters are f32";
-    weights
-        .as_mut_slice::<f32>()
-        .expect(is_f32)
-        .par_chunks_mut(PIECE)
-        .zip(mean.as_mut_slice::<f32>().expect(is_f32).par_chunks_mut(PIECE))
-        .zip(square.as_mut_slice::<f32>().expect(is_f32).par_chunks_mut(PIECE))
-        .zip(gradient.as_slice::<f32>().expect(is_f32).par_chunks(PIECE))
-        .for_each(|(((weights, mean), square), gradient)| step_slice(step, weights, mean, square, gradient));
+    let mut slot_pieces = slots
+        .each_mut()
+        .map(|slot| slot.as_mut_slice::<f32>().expect(is_f32).chunks_mut(PIECE));
+    let pieces = weights.as_mut_slice::<f32>().expect(is_f32).chunks_mut(PIECE);
+    let pieces = pieces.zip(gradient.as_slice::<f32>().expect(is_f32).chunks(PIECE));
+    let pieces: Vec<_> = pieces
+        .map(|(weights, gradient)| {
+            let slots = slot_pieces
+                .each_mut()
+                .map(|pieces| pieces.next().expect("slots are as long as their parameter"));
+            (weights, gradient, slots)
+        })
+        .collect();
+    pieces
+        .into_par_iter()
+        .for_each(|(weights, gradient, slots)| rule.on_slices(weights, gradient, slots));
     let tensor = |data| Tensor::from_data(data, &device);
-    (
-        tensor(weights),
-        Means {
-            gradient: tensor(mean),
-            square: tensor(square),
-        },
-    )
-}
-
-fn step_slice(step: Step, weights: &mut [f32], mean: &mut [f32], square: &mut [f32], gradient: &[f32]) {
-    for (((p, m), v), g) in weights.iter_mut().zip(mean).zip(square).zip(gradient) {
-        let g = g * step.scale;
-        *m = *m * step.beta1 + g * step.share1;
-        *v = *v * step.beta2 + g * g * step.share2;
-        *p = *p * step.keep - *m / (v.sqrt() + step.epsilon) * step.size;
-    }
+    (tensor(weights), slots.map(tensor))
 }

@@ -16,7 +16,7 @@ use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::{FinalWeights, TrainConfig};
 use crate::log::{Event, Log};
-use crate::optimiser::Adam;
+use crate::optimiser::Optimiser;
 use crate::report::{Figures, Report};
 use crate::state::{TrainState, Window};
 use crate::update::{UpdateSettings, materialised, train};
@@ -123,7 +123,7 @@ struct Loop<'a> {
     device: Device,
     workers: Workers,
     model: Option<Seq2Seq>,
-    optimiser: Adam,
+    optimiser: Optimiser,
     state: TrainState,
     /// When this program began, minus the seconds that were spent before.
     began: Instant,
@@ -149,12 +149,12 @@ impl<'a> Loop<'a> {
                     seed: run.seed,
                     ..TrainState::default()
                 };
-                (model, Adam::new(run.train.optimiser.clone()), state)
+                (model, Optimiser::new(run.train.optimiser.clone()), state)
             }
             Some(checkpoint) => {
                 let place = || format!("checkpoint after update {}", checkpoint.update);
                 let model = weights::load(model, &checkpoint.model()).with_context(place)?;
-                let optimiser = Adam::load(run.train.optimiser.clone(), &model, &checkpoint.optimiser());
+                let optimiser = Optimiser::load(run.train.optimiser.clone(), &model, &checkpoint.optimiser());
                 let state = TrainState::read(&checkpoint.state()).with_context(place)?;
                 (model, optimiser.with_context(place)?, state)
             }

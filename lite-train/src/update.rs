@@ -11,7 +11,7 @@ use lite_model::dropout::seeded;
 
 use crate::clip::{clip_factor, global_norm};
 use crate::loss::{Loss, label_smoothed};
-use crate::optimiser::Adam;
+use crate::optimiser::Optimiser;
 
 /// What an update needs to know beside its sentences.
 #[derive(Debug, Clone, Copy)]
@@ -29,18 +29,29 @@ pub struct UpdateSettings {
 /// Trains `model` on one update. Returns it with the summed loss and likelihood, `[2]`, still on the device.
 pub fn train(
     model: Seq2Seq,
-    optimiser: &mut Adam,
+    optimiser: &mut Optimiser,
     update: &Update,
     settings: UpdateSettings,
     device: &Device,
     workers: &Workers,
 ) -> (Seq2Seq, Tensor<1>) {
     let (gradients, sums) = gradients(&model, update, &settings, device, workers);
-    let mut scale = 1.0 / update.n_tokens as f64;
+    (step(model, optimiser, gradients, update.n_tokens, settings), sums)
+}
+
+/// Steps by the mean of gradients that were summed over `n_tokens` targets, clipped.
+pub fn step<M: Module>(
+    model: M,
+    optimiser: &mut Optimiser,
+    gradients: GradientsParams,
+    n_tokens: usize,
+    settings: UpdateSettings,
+) -> M {
+    let mut scale = 1.0 / n_tokens as f64;
     if settings.clip_norm > 0.0 {
         scale *= clip_factor(global_norm(&model, &gradients) * scale, settings.clip_norm);
     }
-    (optimiser.step(settings.rate, scale, model, gradients), sums)
+    optimiser.step(settings.rate, scale, model, gradients)
 }
 
 /// Gradients of the loss summed over an update, and its sums.

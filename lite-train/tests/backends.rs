@@ -15,7 +15,7 @@ use lite_eval::device::DeviceName;
 use lite_eval::workers::Workers;
 use lite_model::{ModelConfig, VocabularySizes, weights};
 use lite_train::config::TrainConfig;
-use lite_train::optimiser::Adam;
+use lite_train::optimiser::Optimiser;
 use lite_train::update::{UpdateSettings, train};
 
 const N_UPDATES: usize = 6;
@@ -37,7 +37,7 @@ fn curve(
     };
     let training = device.autodiff();
     let mut model = weights::load(config.init(sizes, &training).unwrap(), weights_path).unwrap();
-    let mut adam = Adam::new(settings.optimiser.clone());
+    let mut adam = Optimiser::new(settings.optimiser.clone());
     let mut curve = Vec::new();
     let workers = Workers::for_device(&training);
     for update in batches {

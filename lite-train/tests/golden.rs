@@ -12,8 +12,8 @@ use lite_eval::device::DeviceName;
 use lite_eval::workers::Workers;
 use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
 use lite_train::clip::{clip_factor, global_norm};
-use lite_train::config::OptimiserConfig;
-use lite_train::optimiser::Adam;
+use lite_train::config::{OptimiserConfig, OptimiserKind};
+use lite_train::optimiser::Optimiser;
 use lite_train::update::{UpdateSettings, gradients, train};
 use safetensors::SafeTensors;
 
@@ -238,7 +238,7 @@ fn three_updates_give_the_references_weights() {
                 weight_decay: golden.weight_decay,
                 ..OptimiserConfig::default()
             };
-            let mut optimiser = Adam::new(config);
+            let mut optimiser = Optimiser::new(config);
             let update = golden.update(3);
             for (rate, bits, _) in golden.updates {
                 let (trained, sums) = train(model, &mut optimiser, &update, settings(rate), &device, &workers);
@@ -294,49 +294,62 @@ fn worst(tensor: &Tensor<2>, expected: &[f32]) -> f32 {
 }
 
 #[test]
-fn adam_is_the_references() {
+fn optimisers_are_the_references() {
+    let adam = |beta2, weight_decay| OptimiserConfig {
+        beta2,
+        weight_decay,
+        ..OptimiserConfig::default()
+    };
+    let nag = |momentum, weight_decay| OptimiserConfig {
+        kind: OptimiserKind::Nag,
+        momentum,
+        weight_decay,
+        ..OptimiserConfig::default()
+    };
+    let means: &[_] = &[("weight.mean", "exp_avg"), ("weight.square", "exp_avg_sq")];
+    let momentum: &[_] = &[("weight.momentum", "momentum_buffer")];
+    for (name, config, slots) in [
+        ("adam_wd0", adam(0.98, 0.0), means),
+        ("adam_wd1e-4", adam(0.98, 1e-4), means),
+        ("adam_default_betas", adam(0.999, 0.01), means),
+        ("nag", nag(0.99, 0.0), momentum),
+        ("nag_wd", nag(0.9, 0.01), momentum),
+    ] {
+        for device in devices() {
+            optimiser_is_the_references(name, &config, slots, &device);
+        }
+    }
+}
+
+fn optimiser_is_the_references(name: &str, config: &OptimiserConfig, slots: &[(&str, &str)], device: &Device) {
     let fixture = optimiser_fixture();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("optimiser.safetensors");
-    for (name, beta2, weight_decay) in [
-        ("adam_wd0", 0.98, 0.0),
-        ("adam_wd1e-4", 0.98, 1e-4),
-        ("adam_default_betas", 0.999, 0.01),
-    ] {
-        for device in devices() {
-            let mut model = One {
-                weight: Param::from_tensor(tensor(&fixture["p0"], &device)),
-            };
-            let config = OptimiserConfig {
-                beta2,
-                weight_decay,
-                ..OptimiserConfig::default()
-            };
-            let mut adam = Adam::new(config.clone());
-            for (step, rate) in [0.001, 0.0005, 0.002, 0.001, 0.001].into_iter().enumerate() {
-                let mut gradients = GradientsParams::new();
-                // The scale is applied to gradients that are four times as large.
-                let gradient = tensor(&fixture[&format!("grad{step}")], &device)
-                    .inner()
-                    .mul_scalar(4.0);
-                gradients.register(model.weight.id, gradient);
-                model = adam.step(rate, 0.25, model, gradients);
-                let expected = &fixture[&format!("{name}.step{}", step + 1)];
-                // A few roundings in f32 of weights around 1.
-                assert!(worst(&model.weight.val(), expected) < 3e-7, "{name}, step {}", step + 1);
-                assert!(model.weight.val().is_require_grad());
-                // Written and read between steps, nothing changes.
-                adam.save(&model, &state).unwrap();
-                adam = Adam::load(config.clone(), &model, &state).unwrap();
-            }
-            assert_eq!(adam.steps(), 5);
-            let written = read(&state);
-            for (ours, theirs) in [("weight.mean", "exp_avg"), ("weight.square", "exp_avg_sq")] {
-                let expected = &fixture[&format!("{name}.state.{theirs}")];
-                let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 2e-6 * b.abs() + 1e-9;
-                assert!(written[ours].iter().zip(expected).all(near), "{name} {theirs}");
-            }
-        }
+    let mut model = One {
+        weight: Param::from_tensor(tensor(&fixture["p0"], device)),
+    };
+    let mut optimiser = Optimiser::new(config.clone());
+    for (step, rate) in [0.001, 0.0005, 0.002, 0.001, 0.001].into_iter().enumerate() {
+        let mut gradients = GradientsParams::new();
+        // The scale is applied to gradients that are four times as large.
+        let gradient = tensor(&fixture[&format!("grad{step}")], device).inner();
+        gradients.register(model.weight.id, gradient.mul_scalar(4.0));
+        model = optimiser.step(rate, 0.25, model, gradients);
+        let expected = &fixture[&format!("{name}.step{}", step + 1)];
+        // A few roundings in f32 of weights around 1.
+        assert!(worst(&model.weight.val(), expected) < 3e-7, "{name}, step {}", step + 1);
+        assert!(model.weight.val().is_require_grad());
+        // Written and read between steps, nothing changes.
+        optimiser.save(&model, &state).unwrap();
+        optimiser = Optimiser::load(config.clone(), &model, &state).unwrap();
+    }
+    assert_eq!(optimiser.steps(), 5);
+    let written = read(&state);
+    assert_eq!(written.len(), slots.len());
+    for (ours, theirs) in slots {
+        let expected = &fixture[&format!("{name}.state.{theirs}")];
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 2e-6 * b.abs() + 1e-9;
+        assert!(written[*ours].iter().zip(expected).all(near), "{name} {theirs}");
     }
 }
 
@@ -380,15 +393,24 @@ fn state_of_another_model_is_refused() {
     };
     let mut gradients = GradientsParams::new();
     gradients.register(model.weight.id, Tensor::<2>::ones([3, 5], &device.clone().inner()));
-    let mut adam = Adam::new(OptimiserConfig::default());
+    let mut adam = Optimiser::new(OptimiserConfig::default());
     let model = adam.step(0.1, 1.0, model, gradients);
     adam.save(&model, &path).unwrap();
     let other = One {
         weight: Param::from_tensor(Tensor::ones([3, 4], &device)),
     };
-    let error = Adam::load(OptimiserConfig::default(), &other, &path).unwrap_err();
+    let error = Optimiser::load(OptimiserConfig::default(), &other, &path).unwrap_err();
     assert_eq!(
         error.to_string(),
         "optimiser state of `weight.mean`: found F32 [15], expected 12 values"
+    );
+    let of_another_kind = OptimiserConfig {
+        kind: OptimiserKind::Nag,
+        ..OptimiserConfig::default()
+    };
+    let error = Optimiser::load(of_another_kind, &model, &path).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "optimiser state of `rate`: found none, expected 1 values"
     );
 }

@@ -9,7 +9,7 @@ use lite_eval::translate;
 use lite_eval::workers::Workers;
 use lite_model::{Architecture, ModelConfig, VocabularySizes};
 use lite_train::config::OptimiserConfig;
-use lite_train::optimiser::Adam;
+use lite_train::optimiser::Optimiser;
 use lite_train::schedule::ScheduleConfig;
 use lite_train::update::{UpdateSettings, train};
 use rand::{RngExt, SeedableRng};
@@ -58,7 +58,7 @@ fn copies(architecture: Architecture, device: &Device) -> usize {
         ..ModelConfig::new(architecture, 32, 64)
     };
     let mut model = config.init(VocabularySizes::joint(VOCABULARY), &training).unwrap();
-    let mut adam = Adam::new(OptimiserConfig::default());
+    let mut adam = Optimiser::new(OptimiserConfig::default());
     let schedule = ScheduleConfig {
         peak: 5e-3,
         warmup: 50,
