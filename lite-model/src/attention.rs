@@ -56,6 +56,19 @@ impl Attention {
         }
     }
 
+    /// As [`new`](Self::new) without biases, and every projection at Xavier's own bound: tensor2tensor's.
+    pub fn without_bias(d_model: usize, n_heads: usize, dropout: f64, device: &Device) -> Self {
+        let projection = || xavier_linear(d_model, d_model, 1.0, BiasInit::Absent, device);
+        Self {
+            k_proj: projection(),
+            v_proj: projection(),
+            q_proj: projection(),
+            out_proj: projection(),
+            dropout: Dropout::new(dropout),
+            n_heads,
+        }
+    }
+
     /// Attends over `memory`'s positions.
     ///
     /// `mask` is added to the scores: `-inf` where a query must not look.

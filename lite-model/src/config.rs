@@ -6,6 +6,7 @@ pub use language_model::{AdaptiveInputConfig, AdaptiveSoftmaxConfig, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigError;
+use crate::evolved::MANY_HEADS;
 
 /// The architectures that one pipeline trains, decodes, scores and counts.
 #[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Architecture {
     /// Dynamic convolution in place of self-attention (Wu et al. 2019).
     #[serde(rename = "dynamicconv")]
     DynamicConv,
+    /// The Evolved Transformer (So et al. 2019); its layers are cells, normalised before each sub-layer.
+    Evolved,
 }
 
 /// Where the taps of a convolution come from.
@@ -106,13 +109,14 @@ pub struct ModelConfig {
     pub d_model: usize,
     /// Inner width of the feed-forward layer; the paper's flattened block has `d_ff = d_model`. Required.
     pub d_ff: usize,
-    /// Layers of the encoder. Default: 6
+    /// Layers of the encoder; cells of `evolved`, which has 3 where others have 6. Default: 6
     #[serde(default = "default::layers")]
     pub encoder_layers: usize,
-    /// Layers of the decoder. Default: 6
+    /// Layers of the decoder; cells of `evolved`, which has 4 where others have 6. Default: 6
     #[serde(default = "default::layers")]
     pub decoder_layers: usize,
-    /// Heads of cross-attention, and of self-attention in a `transformer`. Default: 8
+    /// Heads of cross-attention, and of self-attention in a `transformer` and in `evolved`, whose decoder cells begin
+    /// with one of 16 heads at least. Default: 8
     #[serde(default = "default::n_heads")]
     pub n_heads: usize,
     /// Heads of each branch of `lite`, and of the convolution in `lightconv` and `dynamicconv`. Default: 4
@@ -159,7 +163,7 @@ pub struct ModelConfig {
     /// true. Default: false
     #[serde(default)]
     pub pre_norm: bool,
-    /// Whether a layer norm ends each stack. Default: as `pre_norm`
+    /// Whether a layer norm ends each stack. Default: as `pre_norm`, true in `evolved`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_norm: Option<bool>,
     /// How positions are encoded. Default: sinusoidal
@@ -296,6 +300,8 @@ impl ModelConfig {
                     convolution(self.d_model - channels, self.convolution),
                 ]
             }
+            // Cells have no such layer.
+            Architecture::Evolved => vec![],
         }
     }
 
@@ -306,13 +312,18 @@ impl ModelConfig {
 
     /// Whether a sentence's output depends on how far it is padded (see [`PaddingMask`]).
     pub fn depends_on_padding(&self) -> bool {
-        let has_convolution = self.architecture != Architecture::Transformer;
-        has_convolution && self.conv_linear && self.padding_mask == PaddingMask::BeforeProjection
+        self.has_kernel_sizes() && self.conv_linear && self.padding_mask == PaddingMask::BeforeProjection
+    }
+
+    /// Whether layers have lightweight or dynamic convolutions.
+    fn has_kernel_sizes(&self) -> bool {
+        !matches!(self.architecture, Architecture::Transformer | Architecture::Evolved)
     }
 
     /// Whether a layer norm ends a stack.
     pub(crate) fn has_final_norm(&self) -> bool {
-        self.final_norm.unwrap_or(self.pre_norm)
+        let norms_come_first = self.pre_norm || self.architecture == Architecture::Evolved;
+        self.final_norm.unwrap_or(norms_come_first)
     }
 
     fn attention_channels(&self) -> usize {
@@ -356,6 +367,13 @@ impl ModelConfig {
                 format!("a divisor of d_model = {}", self.d_model),
             );
         }
+        if self.architecture == Architecture::Evolved {
+            let n_heads = self.n_heads.max(MANY_HEADS);
+            if !self.d_model.is_multiple_of(n_heads) {
+                let expected = format!("a multiple of the {n_heads} heads that a decoder cell begins with");
+                return refuse("d_model", self.d_model.to_string(), expected);
+            }
+        }
         if self.architecture == Architecture::Lite && !(1..self.d_model).contains(&self.attention_channels()) {
             let found = self.attention_channels().to_string();
             return refuse(
@@ -364,7 +382,7 @@ impl ModelConfig {
                 format!("between 1 and d_model - 1 = {}", self.d_model - 1),
             );
         }
-        if self.architecture != Architecture::Transformer {
+        if self.has_kernel_sizes() {
             let n_layers = match self.task {
                 Task::Seq2Seq => self.encoder_layers.max(self.decoder_layers),
                 Task::LanguageModel => self.decoder_layers,

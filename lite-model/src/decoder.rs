@@ -6,8 +6,9 @@ use burn::nn::LayerNorm;
 use burn::tensor::{Device, Tensor};
 
 use crate::attention::{Attention, KeysValues};
-use crate::config::{ModelConfig, Task};
+use crate::config::{Architecture, ModelConfig, Task};
 use crate::encoder::{Residual, layer_norm};
+use crate::evolved::DecoderCell;
 use crate::feed_forward::FeedForward;
 use crate::long_short::{Masks, MixerState, TokenMixer};
 
@@ -31,6 +32,43 @@ pub(crate) struct CrossMemory {
     pub(crate) mask: Option<Tensor<4>>,
 }
 
+/// What a decoder is a stack of.
+pub(crate) trait DecoderBlock {
+    /// What the block's attentions to the source need of its encoding, `[batch_size, source_length, d_model]`; nothing
+    /// in a language model.
+    fn cross_memory(&self, encoded: Tensor<3>, mask: Option<Tensor<4>>) -> Vec<CrossMemory>;
+
+    /// The state before the first position.
+    fn begin(&self) -> MixerState;
+
+    /// `x` and the output are `[batch_size, length, d_model]`; the probabilities of the last attention to the source,
+    /// if there is a memory, `[batch_size, n_heads, length, source_length]`.
+    fn forward(&self, x: Tensor<3>, masks: &Masks, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>);
+
+    /// As `forward` for one more position of `[rows, 1, d_model]`.
+    fn step(&self, x: Tensor<3>, state: &mut MixerState, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>);
+}
+
+/// The layers of a decoder, or the cells of an `evolved` one.
+pub(crate) fn stack(config: &ModelConfig, device: &Device) -> (Vec<DecoderLayer>, Vec<DecoderCell>) {
+    let n_blocks = 0..config.decoder_layers;
+    if config.architecture == Architecture::Evolved {
+        (vec![], n_blocks.map(|_| DecoderCell::new(config, device)).collect())
+    } else {
+        let layers = n_blocks.map(|layer| DecoderLayer::new(config, layer, device));
+        (layers.collect(), vec![])
+    }
+}
+
+/// Layers or cells, from the input on.
+pub(crate) fn blocks<'a>(
+    layers: &'a [DecoderLayer],
+    cells: &'a [DecoderCell],
+) -> impl Iterator<Item = &'a dyn DecoderBlock> {
+    let layers = layers.iter().map(|layer| layer as &dyn DecoderBlock);
+    layers.chain(cells.iter().map(|cell| cell as &dyn DecoderBlock))
+}
+
 impl DecoderLayer {
     /// Layer `layer` of the decoder.
     pub fn new(config: &ModelConfig, layer: usize, device: &Device) -> Self {
@@ -47,50 +85,15 @@ impl DecoderLayer {
         }
     }
 
-    /// Keys and values of the encoder's output, `[batch_size, source_length, d_model]`; none in a language model.
-    pub(crate) fn cross_memory(&self, encoded: Tensor<3>, mask: Option<Tensor<4>>) -> Option<CrossMemory> {
-        let attention = self.encoder_attn.as_ref()?;
-        Some(CrossMemory {
-            keys_values: attention.keys_values(encoded),
-            mask,
-        })
-    }
-
-    pub(crate) fn begin(&self) -> MixerState {
-        self.self_attn.begin()
-    }
-
-    /// `x` and the output are `[batch_size, length, d_model]`; the probabilities of cross-attention, if there is a
-    /// memory, `[batch_size, n_heads, length, source_length]`.
-    pub(crate) fn forward(
-        &self,
-        x: Tensor<3>,
-        masks: &Masks,
-        memory: Option<&CrossMemory>,
-    ) -> (Tensor<3>, Option<Tensor<4>>) {
-        self.layer(x, memory, |x| self.self_attn.forward(x, masks))
-    }
-
-    /// As `forward` for one more position of `[rows, 1, d_model]`.
-    pub(crate) fn step(
-        &self,
-        x: Tensor<3>,
-        state: &mut MixerState,
-        memory: Option<&CrossMemory>,
-    ) -> (Tensor<3>, Option<Tensor<4>>) {
-        self.layer(x, memory, |x| self.self_attn.step(x, state))
-    }
-
     fn layer(
         &self,
         x: Tensor<3>,
-        memory: Option<&CrossMemory>,
+        memory: &[CrossMemory],
         mix: impl FnOnce(Tensor<3>) -> Tensor<3>,
     ) -> (Tensor<3>, Option<Tensor<4>>) {
         let mut x = self.residual.forward(x, &self.self_attn_layer_norm, mix);
         let mut probabilities = None;
-        if let (Some(attention), Some(norm), Some(memory)) = (&self.encoder_attn, &self.encoder_attn_layer_norm, memory)
-        {
+        if let (Some(attention), Some(norm), [memory]) = (&self.encoder_attn, &self.encoder_attn_layer_norm, memory) {
             x = self.residual.forward(x, norm, |x| {
                 let (output, found) = attention.forward(x, &memory.keys_values, memory.mask.as_ref());
                 probabilities = Some(found);
@@ -101,5 +104,29 @@ impl DecoderLayer {
             .residual
             .forward(x, &self.final_layer_norm, |x| self.feed_forward.forward(x));
         (x, probabilities)
+    }
+}
+
+impl DecoderBlock for DecoderLayer {
+    fn cross_memory(&self, encoded: Tensor<3>, mask: Option<Tensor<4>>) -> Vec<CrossMemory> {
+        let attentions = self.encoder_attn.iter();
+        attentions
+            .map(|attention| CrossMemory {
+                keys_values: attention.keys_values(encoded.clone()),
+                mask: mask.clone(),
+            })
+            .collect()
+    }
+
+    fn begin(&self) -> MixerState {
+        self.self_attn.begin()
+    }
+
+    fn forward(&self, x: Tensor<3>, masks: &Masks, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>) {
+        self.layer(x, memory, |x| self.self_attn.forward(x, masks))
+    }
+
+    fn step(&self, x: Tensor<3>, state: &mut MixerState, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>) {
+        self.layer(x, memory, |x| self.self_attn.step(x, state))
     }
 }

@@ -18,6 +18,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
 use crate::config::{ModelConfig, VocabularySizes};
+use crate::decoder::DecoderBlock;
 use crate::long_short::{Branch, Masks, TokenMixer};
 use crate::seq2seq::{Seq2Seq, causal_mask};
 use crate::tokens::PAD;
@@ -242,7 +243,7 @@ fn activations_equal_the_reference() {
                 &masks,
             );
             let memory = layer.cross_memory(memory.features.clone(), memory.masks.attention.clone());
-            let (output, attention) = layer.forward(x, &masks, memory.as_ref());
+            let (output, attention) = layer.forward(x, &masks, &memory);
             x = output;
             check(format!("decoder.layers.{i}"), &x);
             let expected: Tensor<3> = io.float(&format!("left.act.decoder.layers.{i}.attn"), &device);

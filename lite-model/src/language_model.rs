@@ -7,11 +7,12 @@ use burn::tensor::{Device, Int, Tensor};
 
 use crate::adaptive::{AdaptiveInput, AdaptiveSoftmax, OutputPart};
 use crate::config::{ModelConfig, ShareEmbeddings, Task, VocabularySizes};
-use crate::decoder::DecoderLayer;
+use crate::decoder::{self, DecoderBlock, DecoderLayer};
 use crate::dropout::Dropout;
 use crate::embedding::{self, Embedding};
 use crate::encoder::layer_norm;
 use crate::error::ConfigError;
+use crate::evolved::DecoderCell;
 use crate::long_short::Masks;
 use crate::positions::Positions;
 use crate::seq2seq::{causal_mask, normalise};
@@ -30,6 +31,8 @@ pub(crate) struct Decoder {
     pub(crate) embed_tokens: WordVectors,
     pub(crate) embed_positions: Positions,
     pub(crate) layers: Vec<DecoderLayer>,
+    /// In the layers' place in an `evolved` model.
+    pub(crate) cells: Vec<DecoderCell>,
     pub(crate) layer_norm: Option<LayerNorm>,
     /// The output where it is plain and no table serves as one, `[vocabulary_size, d_model]`.
     pub(crate) embed_out: Option<Param<Tensor<2>>>,
@@ -75,12 +78,12 @@ impl ModelConfig {
         };
         let has_own_output = self.adaptive_softmax.is_none() && self.share_embeddings == ShareEmbeddings::None;
         let adaptive_softmax = self.adaptive_softmax.as_ref();
+        let (layers, cells) = decoder::stack(self, device);
         let decoder = Decoder {
             embed_tokens,
             embed_positions: Positions::new(self.positions, d_model, self.max_target_positions, device),
-            layers: (0..self.decoder_layers)
-                .map(|layer| DecoderLayer::new(self, layer, device))
-                .collect(),
+            layers,
+            cells,
             layer_norm: self.has_final_norm().then(|| layer_norm(d_model, device)),
             embed_out: has_own_output.then(|| embedding::table(vocabulary_size, d_model, false, device)),
             adaptive_softmax: adaptive_softmax
@@ -88,6 +91,12 @@ impl ModelConfig {
             dropout: Dropout::new(self.dropout),
         };
         Ok(LanguageModel { decoder })
+    }
+}
+
+impl Decoder {
+    fn blocks(&self) -> impl Iterator<Item = &dyn DecoderBlock> {
+        decoder::blocks(&self.layers, &self.cells)
     }
 }
 
@@ -110,8 +119,7 @@ impl LanguageModel {
         let x = decoder
             .dropout
             .forward(decoder.embed_tokens.forward(tokens) + positions);
-        let layers = decoder.layers.iter();
-        let x = layers.fold(x, |x, layer| layer.forward(x, &masks, None).0);
+        let x = decoder.blocks().fold(x, |x, layer| layer.forward(x, &masks, &[]).0);
         normalise(&decoder.layer_norm, x)
     }
 
@@ -144,7 +152,7 @@ impl LanguageModel {
     /// The state before the first token of a text; it takes the number of rows of the first step.
     pub fn begin(&self) -> DecoderState {
         DecoderState {
-            layers: self.decoder.layers.iter().map(DecoderLayer::begin).collect(),
+            layers: self.decoder.blocks().map(DecoderBlock::begin).collect(),
             memory: vec![],
             n_steps: 0,
         }
@@ -161,8 +169,8 @@ impl LanguageModel {
         let [rows, _] = tokens.dims();
         let position = decoder.embed_positions.step(state.n_steps, &tokens.device());
         let x = decoder.embed_tokens.forward(tokens) + position;
-        let layers = decoder.layers.iter().zip(&mut state.layers);
-        let x = layers.fold(x, |x, (layer, past)| layer.step(x, past, None).0);
+        let layers = decoder.blocks().zip(&mut state.layers);
+        let x = layers.fold(x, |x, (layer, past)| layer.step(x, past, &[]).0);
         state.n_steps += 1;
         let [_, _, d_model] = x.dims();
         normalise(&decoder.layer_norm, x).reshape([rows, d_model])

@@ -35,6 +35,7 @@ fn configs() -> Vec<ModelConfig> {
         new(Architecture::Transformer),
         new(Architecture::LightConv),
         new(Architecture::DynamicConv),
+        new(Architecture::Evolved),
     ]
 }
 
@@ -177,7 +178,8 @@ fn padding_is_invisible_when_masked_after_the_projection() {
 #[test]
 fn padding_leaks_through_the_bias_when_masked_before_as_in_the_reference() {
     for config in configs() {
-        let has_convolution = config.architecture != Architecture::Transformer;
+        // The convolutions of `evolved` mask their own input.
+        let has_convolution = !matches!(config.architecture, Architecture::Transformer | Architecture::Evolved);
         let config = ModelConfig {
             padding_mask: PaddingMask::BeforeProjection,
             ..config
@@ -252,6 +254,14 @@ fn what_cannot_be_built_is_refused_with_its_key() {
                 ..base.clone()
             },
             "d_ff",
+        ),
+        (
+            ModelConfig {
+                architecture: Architecture::Evolved,
+                d_model: 24,
+                ..base.clone()
+            },
+            "d_model",
         ),
         (
             ModelConfig {

@@ -4,6 +4,7 @@
 //! - [`seq2seq`]: the encoder-decoder, whole sequences or one token at a time; [`state`] is what a step remembers.
 //! - [`language_model`]: the decoder's layers alone, with [`adaptive`] input and output.
 //! - [`long_short`]: Long-Short Range Attention, over [`attention`] and [`convolution`].
+//! - [`evolved`]: the cells of the Evolved Transformer.
 //! - [`encoder`], [`decoder`], [`feed_forward`], [`embedding`], [`positions`], [`dropout`]: the layers.
 //! - [`cost`]: parameters and Mult-Adds by part, as the paper counts them and in full, from a config alone.
 //! - [`weights`]: files of weights, under the reference's names.
@@ -21,6 +22,7 @@ pub mod dropout;
 pub mod embedding;
 pub mod encoder;
 pub mod error;
+pub mod evolved;
 pub mod feed_forward;
 #[cfg(test)]
 mod golden;

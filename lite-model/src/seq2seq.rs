@@ -4,12 +4,13 @@ use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
-use crate::config::{ModelConfig, ShareEmbeddings, Task, VocabularySizes};
-use crate::decoder::DecoderLayer;
+use crate::config::{Architecture, ModelConfig, ShareEmbeddings, Task, VocabularySizes};
+use crate::decoder::{self, DecoderBlock, DecoderLayer};
 use crate::dropout::Dropout;
 use crate::embedding::{self, Embedding};
 use crate::encoder::{EncoderLayer, layer_norm};
 use crate::error::ConfigError;
+use crate::evolved::{DecoderCell, EncoderCell};
 use crate::long_short::Masks;
 use crate::positions::Positions;
 use crate::state::{DecoderState, Memory, StepOutput};
@@ -29,6 +30,8 @@ pub(crate) struct Encoder {
     pub(crate) embed_tokens: Embedding,
     pub(crate) embed_positions: Positions,
     pub(crate) layers: Vec<EncoderLayer>,
+    /// In the layers' place in an `evolved` model.
+    pub(crate) cells: Vec<EncoderCell>,
     pub(crate) layer_norm: Option<LayerNorm>,
     pub(crate) dropout: Dropout,
 }
@@ -39,6 +42,8 @@ pub(crate) struct Decoder {
     pub(crate) embed_tokens: Option<Embedding>,
     pub(crate) embed_positions: Positions,
     pub(crate) layers: Vec<DecoderLayer>,
+    /// In the layers' place in an `evolved` model.
+    pub(crate) cells: Vec<DecoderCell>,
     pub(crate) layer_norm: Option<LayerNorm>,
     /// The output projection where no embedding serves as one.
     pub(crate) embed_out: Option<Param<Tensor<2>>>,
@@ -52,22 +57,28 @@ impl ModelConfig {
         self.check_task(Task::Seq2Seq)?;
         let d_model = self.d_model;
         let final_norm = || self.has_final_norm().then(|| layer_norm(d_model, device));
+        let n_blocks = 0..self.encoder_layers;
+        let (layers, cells) = if self.architecture == Architecture::Evolved {
+            (vec![], n_blocks.map(|_| EncoderCell::new(self, device)).collect())
+        } else {
+            let layers = n_blocks.map(|layer| EncoderLayer::new(self, layer, device));
+            (layers.collect(), vec![])
+        };
         let encoder = Encoder {
             embed_tokens: Embedding::new(sizes.source, d_model, device),
             embed_positions: Positions::new(self.positions, d_model, self.max_source_positions, device),
-            layers: (0..self.encoder_layers)
-                .map(|layer| EncoderLayer::new(self, layer, device))
-                .collect(),
+            layers,
+            cells,
             layer_norm: final_norm(),
             dropout: Dropout::new(self.dropout),
         };
         let share = self.share_embeddings;
+        let (layers, cells) = decoder::stack(self, device);
         let decoder = Decoder {
             embed_tokens: (share != ShareEmbeddings::All).then(|| Embedding::new(sizes.target, d_model, device)),
             embed_positions: Positions::new(self.positions, d_model, self.max_target_positions, device),
-            layers: (0..self.decoder_layers)
-                .map(|layer| DecoderLayer::new(self, layer, device))
-                .collect(),
+            layers,
+            cells,
             layer_norm: final_norm(),
             embed_out: (share == ShareEmbeddings::None).then(|| embedding::table(sizes.target, d_model, false, device)),
             dropout: Dropout::new(self.dropout),
@@ -88,6 +99,7 @@ impl Seq2Seq {
         let x = encoder.embed_tokens.forward(source.clone()) + encoder.embed_positions.forward(&source);
         let x = encoder.dropout.forward(x);
         let x = encoder.layers.iter().fold(x, |x, layer| layer.forward(x, &masks));
+        let x = encoder.cells.iter().fold(x, |x, cell| cell.forward(x, &masks));
         Memory {
             features: normalise(&encoder.layer_norm, x),
             masks,
@@ -111,9 +123,9 @@ impl Seq2Seq {
         let x = self.target_table().forward(target_input.clone()) + decoder.embed_positions.forward(&target_input);
         let mut x = decoder.dropout.forward(x);
         let mut attention = None;
-        for layer in &decoder.layers {
+        for layer in decoder.blocks() {
             let memory = layer.cross_memory(memory.features.clone(), memory.masks.attention.clone());
-            (x, attention) = layer.forward(x, &masks, memory.as_ref());
+            (x, attention) = layer.forward(x, &masks, &memory);
         }
         let attention = attention
             .expect("a validated model has a layer")
@@ -148,12 +160,11 @@ impl Seq2Seq {
 
     /// The state before the first token, a row a source; keys and values of the source are computed here, once.
     pub fn begin(&self, memory: &Memory) -> DecoderState {
-        let layers = &self.decoder.layers;
+        let blocks = || self.decoder.blocks();
         DecoderState {
-            layers: layers.iter().map(DecoderLayer::begin).collect(),
-            memory: layers
-                .iter()
-                .filter_map(|layer| layer.cross_memory(memory.features.clone(), memory.masks.attention.clone()))
+            layers: blocks().map(DecoderBlock::begin).collect(),
+            memory: blocks()
+                .map(|layer| layer.cross_memory(memory.features.clone(), memory.masks.attention.clone()))
                 .collect(),
             n_steps: 0,
         }
@@ -170,8 +181,8 @@ impl Seq2Seq {
         let position = decoder.embed_positions.step(state.n_steps, &tokens.device());
         let mut x = self.target_table().forward(tokens) + position;
         let mut attention = None;
-        for ((layer, past), memory) in decoder.layers.iter().zip(&mut state.layers).zip(&state.memory) {
-            (x, attention) = layer.step(x, past, Some(memory));
+        for ((layer, past), memory) in decoder.blocks().zip(&mut state.layers).zip(&state.memory) {
+            (x, attention) = layer.step(x, past, memory);
         }
         state.n_steps += 1;
         let [_, _, d_model] = x.dims();
@@ -185,6 +196,12 @@ impl Seq2Seq {
 
     fn target_table(&self) -> &Embedding {
         self.decoder.embed_tokens.as_ref().unwrap_or(&self.encoder.embed_tokens)
+    }
+}
+
+impl Decoder {
+    fn blocks(&self) -> impl Iterator<Item = &dyn DecoderBlock> {
+        decoder::blocks(&self.layers, &self.cells)
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Memory {
 #[derive(Clone, Debug)]
 pub struct DecoderState {
     pub(crate) layers: Vec<MixerState>,
-    pub(crate) memory: Vec<CrossMemory>,
+    pub(crate) memory: Vec<Vec<CrossMemory>>,
     pub(crate) n_steps: usize,
 }
 
@@ -29,7 +29,7 @@ impl DecoderState {
     /// beam when hypotheses change places, drops those that are finished.
     pub fn select(&mut self, rows: Tensor<1, Int>) {
         self.reorder(rows.clone());
-        for memory in &mut self.memory {
+        for memory in self.memory.iter_mut().flatten() {
             memory.keys_values.select(&rows);
             memory.mask = memory.mask.take().map(|mask| mask.select(0, rows.clone()));
         }

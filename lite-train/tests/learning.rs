@@ -94,9 +94,9 @@ fn copies(architecture: Architecture, device: &Device) -> usize {
 }
 
 #[test]
-fn both_architectures_learn_to_copy() {
+fn architectures_learn_to_copy() {
     let device = DeviceName::Flex.open().unwrap();
-    for architecture in [Architecture::Lite, Architecture::Transformer] {
+    for architecture in [Architecture::Lite, Architecture::Transformer, Architecture::Evolved] {
         let n = copies(architecture, &device);
         assert!(n >= 45, "{architecture:?} copies {n} of 50 sentences");
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelConfig, ShareEmbeddings};
+use super::{Architecture, ModelConfig, ShareEmbeddings};
 use crate::error::ConfigError;
 use crate::tokens::UNK;
 
@@ -126,7 +126,8 @@ impl ModelConfig {
     }
 
     fn validate_language_model(&self, vocabulary_size: usize) -> Result<(), ConfigError> {
-        if !self.pre_norm {
+        // The cells of `evolved` normalise first whatever the key says.
+        if !self.pre_norm && self.architecture != Architecture::Evolved {
             return refuse("pre_norm", "false", "true in a language model");
         }
         if let Some(input) = &self.adaptive_input {

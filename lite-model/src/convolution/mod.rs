@@ -45,6 +45,19 @@ struct Shape {
 pub struct Window(Tensor<3>);
 
 impl Window {
+    /// Moves on by one input, `[rows, 1, channels]`: the last `kernel_size` inputs, `[rows, kernel_size, channels]`, with
+    /// zeros before the first.
+    pub(crate) fn slide(window: &mut Option<Self>, input: Tensor<3>, kernel_size: usize) -> Tensor<3> {
+        let [rows, _, channels] = input.dims();
+        let past = match window.take() {
+            Some(Self(past)) => past,
+            None => Tensor::zeros([rows, kernel_size - 1, channels], &input.device()),
+        };
+        let inputs = Tensor::cat(vec![past, input], 1);
+        *window = Some(Self(inputs.clone().slice([0..rows, 1..kernel_size])));
+        inputs
+    }
+
     /// Keeps the given rows of the batch, in the given order.
     pub fn select(&mut self, rows: &Tensor<1, Int>) {
         self.0 = self.0.clone().select(0, rows.clone());
@@ -129,12 +142,7 @@ impl Convolution {
         let Shape {
             n_heads, kernel_size, ..
         } = self.shape;
-        let past = match window.take() {
-            Some(Window(past)) => past,
-            None => Tensor::zeros([rows, kernel_size - 1, channels], &y.device()),
-        };
-        let inputs = Tensor::cat(vec![past, y.clone()], 1);
-        *window = Some(Window(inputs.clone().slice([0..rows, 1..kernel_size])));
+        let inputs = Window::slide(window, y.clone(), kernel_size);
         // [rows, n_heads, 1, kernel_size] by [rows, n_heads, kernel_size, head_size]
         let taps = match &self.weight {
             Some(weight) => self.normalise(weight.val()).unsqueeze_dim(0),

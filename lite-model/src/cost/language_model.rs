@@ -1,7 +1,8 @@
 //! What a language model costs: the decoder's layers without cross-attention, between adaptive embeddings.
 
-use super::{Part, StackCost, branches, positions};
-use crate::config::{AdaptiveInputConfig, AdaptiveSoftmaxConfig, ModelConfig, ShareEmbeddings};
+use super::{Lengths, Part, StackCost, branches, positions};
+use crate::config::{AdaptiveInputConfig, AdaptiveSoftmaxConfig, Architecture, ModelConfig, ShareEmbeddings};
+use crate::evolved;
 
 /// Adds all of a language model over `vocabulary_size` words, on a text of `length` tokens.
 pub(super) fn language_model(cost: &mut StackCost, config: &ModelConfig, vocabulary_size: usize, length: usize) {
@@ -11,6 +12,10 @@ pub(super) fn language_model(cost: &mut StackCost, config: &ModelConfig, vocabul
     }
     positions(cost, config, config.max_target_positions, length);
     for layer in 0..config.decoder_layers {
+        if config.architecture == Architecture::Evolved {
+            evolved::cost::decoder_cell(cost, config, Lengths::both(length));
+            continue;
+        }
         branches(cost, config, layer, length);
         cost.residual_norm(config.d_model, length);
         cost.feed_forward(config.d_model, config.d_ff, length);

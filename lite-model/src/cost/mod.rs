@@ -35,7 +35,8 @@ use std::ops::Add;
 
 use serde::Serialize;
 
-use crate::config::{BranchConfig, ModelConfig, PositionKind, ShareEmbeddings, Task, VocabularySizes};
+use crate::config::{Architecture, BranchConfig, ModelConfig, PositionKind, ShareEmbeddings, Task, VocabularySizes};
+use crate::evolved;
 use crate::tokens::PAD;
 use language_model::language_model;
 pub use tally::StackCost;
@@ -205,6 +206,9 @@ impl Cost {
 }
 
 fn encoder_layer(cost: &mut StackCost, config: &ModelConfig, layer: usize, lengths: Lengths) {
+    if config.architecture == Architecture::Evolved {
+        return evolved::cost::encoder_cell(cost, config, lengths);
+    }
     branches(cost, config, layer, lengths.source);
     cost.residual_norm(config.d_model, lengths.source);
     cost.feed_forward(config.d_model, config.d_ff, lengths.source);
@@ -212,6 +216,9 @@ fn encoder_layer(cost: &mut StackCost, config: &ModelConfig, layer: usize, lengt
 }
 
 fn decoder_layer(cost: &mut StackCost, config: &ModelConfig, layer: usize, lengths: Lengths) {
+    if config.architecture == Architecture::Evolved {
+        return evolved::cost::decoder_cell(cost, config, lengths);
+    }
     let d_model = config.d_model;
     branches(cost, config, layer, lengths.target);
     cost.residual_norm(d_model, lengths.target);

@@ -8,6 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use super::{LOSS_TOLERANCE, Tensors, check_gradients, check_mixer, close, devices};
 use crate::config::ModelConfig;
+use crate::decoder::DecoderBlock;
 use crate::language_model::LanguageModel;
 use crate::long_short::Masks;
 use crate::seq2seq::causal_mask;
@@ -133,7 +134,7 @@ fn activations_equal_the_reference() {
             check(format!("decoder.layers.{i}.self_attn_layer_norm"), &input);
             let at = format!("decoder.layers.{i}.self_attn");
             check_mixer(&check, &at, &layer.self_attn, input, &masks);
-            let (output, attention) = layer.forward(x, &masks, None);
+            let (output, attention) = layer.forward(x, &masks, &[]);
             assert!(attention.is_none());
             x = output;
             check(format!("decoder.layers.{i}"), &x);
