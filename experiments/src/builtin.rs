@@ -10,12 +10,26 @@ macro_rules! built_in {
 
 // A test compares this list with the folder.
 built_in![
+    "cnndm-800M",
+    "iwslt14-deen-110M",
+    "iwslt14-deen-200M",
+    "iwslt14-deen-50M",
+    "iwslt14-deen.base",
     "multi30k-ende",
     "multi30k-enfr",
     "multi30k.base",
     "quick",
+    "wikitext103-1150M",
     "wmt14-enfr-100M",
+    "wmt14-enfr-300M",
+    "wmt14-enfr-500M",
+    "wmt14-enfr-base",
     "wmt14-enfr.base",
+    "wmt16-ende-100M",
+    "wmt16-ende-300M",
+    "wmt16-ende-500M",
+    "wmt16-ende-base",
+    "wmt16-ende.base",
 ];
 
 /// The text of a built-in definition.

@@ -35,7 +35,7 @@ pub use builtin::list;
 pub use canonical::{hash_bytes, hash_value};
 pub use definition::Definition;
 pub use error::{DefinitionError, RunError, nearest};
-pub use paper::PaperNumbers;
+pub use paper::{PaperNumbers, PublishedMultAdds};
 pub use place::Place;
 pub use record::{CurvePoint, Hypotheses, Interval, ParameterCounts, Record, Score, Status};
 pub use run_definition::RunDefinition;

@@ -9,12 +9,18 @@ pub struct PaperNumbers {
     /// Multiply-adds at the publication's usual length (30 tokens on each side).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mult_adds: Option<f64>,
-    /// Multiply-adds at 100 tokens.
+    /// Multiply-adds at 100 tokens (of the source, where `target_length` is given).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mult_adds_100: Option<f64>,
-    /// Multiply-adds at 1000 tokens.
+    /// Multiply-adds at 1000 tokens (of the source, where `target_length` is given).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mult_adds_1000: Option<f64>,
+    /// Target tokens at which multiply-adds are counted. Default: as many as source tokens
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_length: Option<usize>,
+    /// Source and target vocabulary of the publication, where its parameters depend on them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<[usize; 2]>,
     /// Parameters, counted as the publication counts them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<f64>,
@@ -42,4 +48,34 @@ pub struct PaperNumbers {
     /// Where the numbers come from, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+}
+
+/// Multiply-adds at one pair of lengths.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PublishedMultAdds {
+    /// Source tokens; of a language model, the text's.
+    pub source_length: usize,
+    /// Target tokens; of a language model, the text's.
+    pub target_length: usize,
+    /// The published number.
+    pub mult_adds: f64,
+}
+
+impl PaperNumbers {
+    /// Every number of multiply-adds with its lengths, the shortest first.
+    pub fn mult_adds_by_length(&self) -> Vec<PublishedMultAdds> {
+        let published = [
+            (30, self.mult_adds),
+            (100, self.mult_adds_100),
+            (1000, self.mult_adds_1000),
+        ];
+        let with_lengths = published.into_iter().filter_map(|(source_length, mult_adds)| {
+            Some(PublishedMultAdds {
+                source_length,
+                target_length: self.target_length.unwrap_or(source_length),
+                mult_adds: mult_adds?,
+            })
+        });
+        with_lengths.collect()
+    }
 }
