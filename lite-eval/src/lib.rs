@@ -3,6 +3,7 @@
 //! - [`decode`] holds the `[decode]` section of a definition; [`search`] is the beam search, over any [`search::Stepper`].
 //! - [`translate`]: a set of sources through a model, in batches, the order kept.
 //! - [`metrics`]: BLEU as the paper computes it, sacreBLEU, chrF, each with its signature.
+//! - [`perplexity`]: how well a language model foretells a text.
 //! - [`run`] opens a run folder; [`evaluate`] decodes and scores its test set.
 //! - [`tables`] and [`plot`] make what is shown from records alone.
 //! - [`workers`]: independent pieces of work, a core each, results in order.
@@ -16,6 +17,7 @@ pub mod device;
 pub mod evaluate;
 pub mod memory;
 pub mod metrics;
+pub mod perplexity;
 pub mod plot;
 pub mod run;
 pub mod search;

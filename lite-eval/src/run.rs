@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use burn::store::ModuleSnapshot;
 use burn::tensor::Device;
 use experiments::{DefinitionError, RunDefinition, RunError, RunFolder, hash_bytes, write_atomically};
 use lite_data::{DataConfig, DataError, EOS, LineRules, Tokeniser, Vocabulary};
 use lite_model::error::{ConfigError, WeightsError};
-use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
+use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task, VocabularySizes, weights};
 
 use crate::decode::{DecodeConfig, DecodeConfigError};
 
@@ -24,9 +25,9 @@ pub struct Text {
     pub rules: LineRules,
 }
 
-/// A run that can translate.
+/// A run with its trained model: one that can translate, or a language model.
 #[derive(Debug)]
-pub struct Run {
+pub struct Run<M = Seq2Seq> {
     /// Where it stands.
     pub folder: RunFolder,
     /// What was trained.
@@ -40,7 +41,7 @@ pub struct Run {
     /// Its tokeniser and vocabularies.
     pub text: Text,
     /// Its weights on the device.
-    pub model: Seq2Seq,
+    pub model: M,
 }
 
 /// Why a run folder cannot be used.
@@ -76,18 +77,38 @@ pub enum OpenError {
     },
 }
 
-impl Run {
-    /// Opens a run folder and loads its weights.
+impl Run<Seq2Seq> {
+    /// Opens the folder of a run that can translate and loads its weights.
     pub fn open(path: &Path, device: &Device) -> Result<Self, OpenError> {
+        Self::open_with(path, |config, sizes| config.init(sizes, device))
+    }
+}
+
+impl Run<LanguageModel> {
+    /// Opens the folder of a language model, whose vocabulary is that of the target, and loads its weights.
+    pub fn open_language_model(path: &Path, device: &Device) -> Result<Self, OpenError> {
+        Self::open_with(path, |config, sizes| config.init_language_model(sizes.target, device))
+    }
+}
+
+impl<M: ModuleSnapshot> Run<M> {
+    fn open_with(
+        path: &Path,
+        init: impl FnOnce(&ModelConfig, VocabularySizes) -> Result<M, ConfigError>,
+    ) -> Result<Self, OpenError> {
         let folder = RunFolder::open(path)?;
         let definition = RunDefinition::read(&folder.definition())?;
         let data: DataConfig = definition.section("data")?;
         let decode: DecodeConfig = definition.section("decode")?;
         decode.validate()?;
         let model_config: ModelConfig = definition.section("arch")?;
+        let source = match model_config.task {
+            Task::Seq2Seq => folder.source_vocabulary(),
+            Task::LanguageModel => folder.target_vocabulary(),
+        };
         let text = Text {
             tokeniser: Tokeniser::load(&folder.tokeniser())?,
-            source: Vocabulary::load(&folder.source_vocabulary())?,
+            source: Vocabulary::load(&source)?,
             target: Vocabulary::load(&folder.target_vocabulary())?,
             rules: LineRules::new(&data),
         };
@@ -96,7 +117,7 @@ impl Run {
             target: text.target.len(),
         };
         check_weights(&folder.model())?;
-        let model = weights::load(model_config.init(sizes, device)?, &folder.model())?;
+        let model = weights::load(init(&model_config, sizes)?, &folder.model())?;
         Ok(Self {
             folder,
             definition,

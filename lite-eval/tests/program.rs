@@ -34,7 +34,16 @@ fn stderr(assert: &Assert) -> String {
 #[test]
 fn help_of_every_command() {
     insta::assert_snapshot!("help", stdout(&program(&["--help"]).assert().code(0)));
-    for command in ["translate", "evaluate", "metrics", "cost", "tables", "plot", "bench"] {
+    for command in [
+        "translate",
+        "evaluate",
+        "metrics",
+        "perplexity",
+        "cost",
+        "tables",
+        "plot",
+        "bench",
+    ] {
         let help = stdout(&program(&[command, "--help"]).assert().code(0));
         assert!(help.contains("Example:\n  lite-eval "), "{command}");
         insta::assert_snapshot!(format!("help-{command}"), help);

@@ -5,6 +5,7 @@ mod cost;
 mod errors;
 mod evaluate;
 mod metrics;
+mod perplexity;
 mod plot;
 mod tables;
 mod translate;
@@ -30,6 +31,7 @@ enum Command {
     Translate(translate::Arguments),
     Evaluate(evaluate::Arguments),
     Metrics(metrics::Arguments),
+    Perplexity(perplexity::Arguments),
     Cost(cost::Arguments),
     Tables(tables::Arguments),
     Plot(plot::Arguments),
@@ -42,6 +44,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Translate(arguments) => translate::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Metrics(arguments) => metrics::run(&arguments),
+        Command::Perplexity(arguments) => perplexity::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
         Command::Plot(arguments) => plot::run(&arguments),

@@ -48,7 +48,7 @@ pub struct Arguments {
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq)]
-enum InputFormat {
+pub(super) enum InputFormat {
     /// Text, which the run's tokeniser cuts into pieces
     Text,
     /// Pieces of the run's vocabulary

@@ -1,0 +1,264 @@
+//! Equal to the authors' `eval_lm.py`: the same text under the same language model gives the same log-probability of
+//! every token, however it is cut. One model is a fixture; the others are held to the reference where the directory of
+//! all of them stands beside the checkout.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use experiments::{Definition, RunDefinition, RunFolder};
+use lite_data::progress::Silent;
+use lite_data::{Tokeniser, Vocabulary};
+use lite_eval::device::DeviceName;
+use lite_eval::perplexity::{BreakMode, PerplexitySettings, log_probabilities};
+use lite_eval::run::{Run, seal_weights};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+/// Float32 noise of a log-probability, the reference's and ours; it prints six decimals.
+const TOLERANCE: f32 = 4e-5;
+
+struct Golden {
+    name: String,
+    model: toml::Table,
+    weights: PathBuf,
+    evaluations: BTreeMap<String, Evaluation>,
+}
+
+/// One entry of `eval_lm_test.json`.
+#[derive(Deserialize)]
+struct Evaluation {
+    flags: Vec<String>,
+    tokens: usize,
+    result: String,
+    word_probs: Vec<String>,
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/perplexity")
+}
+
+fn goldens() -> Vec<Golden> {
+    let descriptions = include_str!("../../lite-model/tests/fixtures/golden/language_models.toml");
+    let descriptions: toml::Table = toml::from_str(descriptions).unwrap();
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let weights = crate_folder.join("../lite-model/tests/fixtures/golden");
+    let full = crate_folder.join("../../shared/golden");
+    let golden = |(name, description): (String, toml::Value)| {
+        let (weights, evaluations) = if weights.join(&name).exists() {
+            (weights.join(&name), fixtures().join(format!("{name}.json")))
+        } else {
+            (full.join(&name), full.join(&name).join("eval_lm_test.json"))
+        };
+        let evaluations = fs::read_to_string(evaluations).ok()?;
+        Some(Golden {
+            model: description["model"].as_table().unwrap().clone(),
+            weights: weights.join("model.safetensors"),
+            evaluations: serde_json::from_str(&evaluations).unwrap(),
+            name,
+        })
+    };
+    let found: Vec<Golden> = descriptions.into_iter().filter_map(golden).collect();
+    assert!(!found.is_empty(), "the fixture is gone");
+    found
+}
+
+impl Golden {
+    /// A run folder of the model, as an import makes it.
+    fn run(&self) -> (TempDir, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let mut definition = toml::toml! {
+            title = "a language model of the reference"
+            [data]
+            source_language = "xx"
+            target_language = "xx"
+            tokeniser = { kind = "none" }
+        };
+        let arch = toml::Table::from_iter([("lm".to_owned(), self.model.clone().into())]);
+        definition.insert("arch".to_owned(), arch.into());
+        let path = root.path().join("golden.toml");
+        fs::write(&path, toml::to_string(&definition).unwrap()).unwrap();
+        let definition = Definition::load(path.to_str().unwrap(), &[]).unwrap();
+        let folder = RunFolder::new(root.path(), "golden", "lm");
+        folder.create().unwrap();
+        let definition = RunDefinition::new(&definition, "lm", 1).unwrap();
+        definition.write(&folder.definition()).unwrap();
+        Tokeniser::None.save(&folder.tokeniser()).unwrap();
+        fs::copy(fixtures().join("dict.txt"), folder.target_vocabulary()).unwrap();
+        fs::copy(&self.weights, folder.model()).unwrap();
+        seal_weights(&folder.model()).unwrap();
+        (root, folder.root().to_path_buf())
+    }
+}
+
+impl Evaluation {
+    fn flag(&self, name: &str) -> Option<&str> {
+        let at = self.flags.iter().position(|flag| flag == name)?;
+        Some(&self.flags[at + 1])
+    }
+
+    fn settings(&self) -> PerplexitySettings {
+        PerplexitySettings {
+            break_mode: match self.flag("--sample-break-mode") {
+                Some("none") => BreakMode::None,
+                Some("complete") => BreakMode::Complete,
+                Some("eos") => BreakMode::Eos,
+                other => panic!("{other:?}"),
+            },
+            context_window: self.flag("--context-window").map_or(0, |n| n.parse().unwrap()),
+            max_tokens: 200,
+        }
+    }
+
+    /// Pieces and log-probabilities of each block, by its number; lines are `0 ba10 [-4.142710]<tab>ké31 [-0.546830]`.
+    fn blocks(&self) -> BTreeMap<usize, Vec<(String, f32)>> {
+        let word = |word: &str| {
+            let (piece, value) = word.split_once(" [").unwrap();
+            (piece.to_owned(), value.trim_end_matches(']').parse().unwrap())
+        };
+        let block = |line: &String| {
+            let (number, words) = line.split_once(' ').unwrap();
+            let words = words.trim().split('\t').map(|text| word(text.trim()));
+            (number.parse().unwrap(), words.collect())
+        };
+        self.word_probs.iter().map(block).collect()
+    }
+
+    /// Loss and perplexity of `| Loss: 3.1030, Perplexity: 22.27`.
+    fn result(&self) -> (f64, f64) {
+        let numbers: Vec<f64> = self
+            .result
+            .split([' ', ','])
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        (numbers[0], numbers[1])
+    }
+}
+
+fn test_text() -> PathBuf {
+    fixtures().join("test.txt")
+}
+
+#[test]
+fn every_token_has_the_references_log_probability() {
+    let device = DeviceName::Flex.open().unwrap();
+    let vocabulary = Vocabulary::load(&fixtures().join("dict.txt")).unwrap();
+    let text = fs::read_to_string(test_text()).unwrap();
+    let encode = |line: &str| vocabulary.encode(&line.split_whitespace().collect::<Vec<_>>());
+    let lines: Vec<Vec<u32>> = text.lines().map(encode).collect();
+    let stream = lines.concat();
+    for golden in goldens() {
+        let (_root, folder) = golden.run();
+        let run = Run::open_language_model(&folder, &device).unwrap();
+        assert_eq!(golden.evaluations.len(), 4);
+        for (case, evaluation) in &golden.evaluations {
+            let at = format!("{} {case}", golden.name);
+            let settings = evaluation.settings();
+            let found = log_probabilities(&run.model, &run.model_config, &lines, &settings, &device, &Silent).unwrap();
+            let expected = evaluation.blocks();
+            assert_eq!(found.len(), expected.len(), "{at}");
+            let mut tokens = stream.iter();
+            for (block, (found, expected)) in found.iter().zip(expected.values()).enumerate() {
+                assert_eq!(found.len(), expected.len(), "{at} block {block}");
+                for (found, (piece, expected)) in found.iter().zip(expected) {
+                    let difference = (found - expected).abs();
+                    assert!(
+                        difference < TOLERANCE,
+                        "{at} block {block} {piece}: {found}, {expected}"
+                    );
+                    let id = *tokens.next().unwrap();
+                    assert_eq!(vocabulary.piece(id), piece, "{at}");
+                }
+            }
+            assert_eq!(tokens.next(), None, "{at}");
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Output {
+    loss: f64,
+    perplexity: f64,
+    tokens: usize,
+}
+
+fn program(run: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
+    command.args(["perplexity", "--run"]).arg(run).args(arguments);
+    command
+}
+
+#[test]
+fn the_program_prints_the_references_perplexity() {
+    for golden in goldens() {
+        let (_root, run) = golden.run();
+        let text = test_text();
+        let text = text.to_str().unwrap();
+        for (case, evaluation) in &golden.evaluations {
+            let at = format!("{} {case}", golden.name);
+            let (loss, perplexity) = evaluation.result();
+            let mode = evaluation.flag("--sample-break-mode").unwrap();
+            let window = evaluation.flag("--context-window").unwrap_or("0");
+            let arguments = [
+                "--text",
+                text,
+                "--break-mode",
+                mode,
+                "--context-window",
+                window,
+                "--max-tokens",
+                "200",
+            ];
+            // With the tokeniser `none` text and tokens are the same.
+            for format in ["tokens", "text"] {
+                let assert = program(&run, &arguments)
+                    .args(["--input-format", format, "--json"])
+                    .assert()
+                    .code(0);
+                let found: Output = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+                assert_eq!(found.tokens, evaluation.tokens, "{at}");
+                // It prints four and two decimals.
+                assert!((found.loss - loss).abs() < 6e-5, "{at}: {} and not {loss}", found.loss);
+                assert!(
+                    (found.perplexity - perplexity).abs() < 6e-3,
+                    "{at}: {}",
+                    found.perplexity
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_measured_is_an_error_that_says_why() {
+    let (_root, run) = goldens().remove(0).run();
+    let fails = |arguments: &[&str]| {
+        let assert = program(&run, arguments).assert().code(1);
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    let text = test_text();
+    let text = text.to_str().unwrap();
+    let message = fails(&["--text", text, "--context-window", "48"]);
+    assert!(
+        message.contains("context window: found 48, expected less than the model's 48 positions"),
+        "{message}"
+    );
+    let empty = run.join("empty.txt");
+    fs::write(&empty, "").unwrap();
+    let message = fails(&["--text", empty.to_str().unwrap()]);
+    assert!(message.contains("found no token"), "{message}");
+
+    let mut translate = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
+    let assert = translate
+        .args(["translate", "--run"])
+        .arg(&run)
+        .write_stdin("a\n")
+        .assert()
+        .code(1);
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(
+        message.contains("[arch]: `task`: found \"language-model\", expected \"seq2seq\""),
+        "{message}"
+    );
+}
