@@ -5,13 +5,15 @@
 //! - [`metrics`]: BLEU as the paper computes it, sacreBLEU, chrF, each with its signature.
 //! - [`perplexity`]: how well a language model foretells a text.
 //! - [`run`] opens a run folder; [`evaluate`] decodes and scores its test set.
-//! - [`tables`] and [`plot`] make what is shown from records alone.
+//! - [`tables`] and [`plot`] make what is shown from records alone; [`text_table`] writes a table in three formats.
+//! - [`cost`]: parameters and Mult-Adds of definitions, beside the published ones.
 //! - [`workers`]: independent pieces of work, a core each, results in order.
 //! - [`mod@bench`] measures decoding and training of a definition with random weights; [`device`] opens a device by name.
 //!
 //! It knows no optimiser and no training data; training meets it in a run folder.
 
 pub mod bench;
+pub mod cost;
 pub mod decode;
 pub mod device;
 pub mod evaluate;
@@ -22,6 +24,7 @@ pub mod plot;
 pub mod run;
 pub mod search;
 pub mod tables;
+pub mod text_table;
 mod translate;
 pub mod workers;
 

@@ -1,93 +1,113 @@
-//! `lite-eval cost`: parameters and Mult-Adds of a definition's architectures.
+//! `lite-eval cost`: parameters and Mult-Adds of definitions, beside the published numbers.
 
-use experiments::{Definition, PaperNumbers};
-use lite_eval::bench::vocabulary_sizes;
-use lite_model::{ModelConfig, cost};
-use serde::Serialize;
+use std::io::{self, Write};
 
-use super::{print_json, print_table};
+use clap::ValueEnum;
+use experiments::Definition;
+use lite_eval::cost::{CostRow, Quantity, Request, parts, published, rows, totals};
+use lite_eval::text_table;
+use lite_model::cost::{Convention, Lengths, PAPER_LENGTH};
 
-/// Print parameters and Mult-Adds, counted as the paper counts, beside the published numbers
+use super::print_json;
+
+/// Print parameters and Mult-Adds beside the published numbers
 ///
-/// Parameters are without embedding tables (an output projection that is no embedding counts); Mult-Adds are without the
-/// vocabulary projection and the convolutions' sums over taps.
+/// `parameters` and `Mult-Adds` are counted as the paper counts: without embedding tables (an output projection that is no
+/// embedding counts), vocabulary projection, softmax, biases, activations, and the sums over taps of lightweight and
+/// dynamic convolutions; attention is the full square. `all` leaves nothing out. `base by ours` is transformer base's
+/// Mult-Adds divided by the row's.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  lite-eval cost --exp wmt14-enfr-100M --source-length 100")]
+#[command(after_help = "Example:\n  lite-eval cost --paper\n  \
+                        lite-eval cost --exp wmt14-enfr-base --parts\n  \
+                        lite-eval cost --exp wmt14-enfr-100M --source-length 100")]
 pub struct Arguments {
-    /// Experiment: a built-in name or a .toml file
-    #[arg(long = "exp", value_name = "NAME")]
-    experiment: String,
+    /// Experiment: a built-in name or a .toml file; may be repeated
+    #[arg(long = "exp", value_name = "NAME", required_unless_present = "paper")]
+    experiments: Vec<String>,
+    /// Every experiment and architecture with published Mult-Adds: the rows of the paper's tables
+    #[arg(long, conflicts_with_all = ["experiments", "arch", "overrides"])]
+    paper: bool,
     /// One architecture, or all
     #[arg(long, value_name = "NAME", default_value = "all")]
     arch: String,
-    /// Source tokens
-    #[arg(long, value_name = "N", default_value_t = cost::PAPER_LENGTH)]
-    source_length: usize,
-    /// Target tokens
-    #[arg(long, value_name = "N", default_value_t = cost::PAPER_LENGTH)]
-    target_length: usize,
-    /// Pieces of both vocabularies, or SOURCE,TARGET [default: the definition's]
+    /// Source tokens [default: the publication's, else 30]
+    #[arg(long, value_name = "N")]
+    source_length: Option<usize>,
+    /// Target tokens, or those of a language model's text [default: the publication's, else 30]
+    #[arg(long, value_name = "N")]
+    target_length: Option<usize>,
+    /// Entries of both vocabularies, or SOURCE,TARGET [default: the publication's, else the definition's]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     vocabulary: Vec<usize>,
     /// Change a value of the definition
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Print JSON
+    /// Split by stack and part too
     #[arg(long)]
+    parts: bool,
+    /// How tables are written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print JSON, a row a line, parts included
+    #[arg(long, conflicts_with = "format")]
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Cost {
-    experiment: String,
-    arch: String,
-    source_length: usize,
-    target_length: usize,
-    parameters: cost::Parameters,
-    mult_adds: u64,
-    published: PaperNumbers,
+#[derive(ValueEnum, Debug, Clone, Copy, Default)]
+enum Format {
+    #[default]
+    Text,
+    Markdown,
+    Latex,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let definition = Definition::load(&arguments.experiment, &arguments.overrides)?;
-    let sizes = vocabulary_sizes(&definition, &arguments.vocabulary)?;
-    let mut costs = Vec::new();
-    for arch in definition.select_archs(&arguments.arch)? {
-        let config: ModelConfig = definition.section(&format!("arch.{arch}"))?;
-        config.validate(sizes)?;
-        costs.push(Cost {
-            experiment: definition.name.clone(),
-            source_length: arguments.source_length,
-            target_length: arguments.target_length,
-            parameters: cost::parameters(&config, sizes),
-            mult_adds: cost::mult_adds(&config, arguments.source_length, arguments.target_length),
-            published: definition.paper(&arch).unwrap_or_default(),
-            arch,
-        });
-    }
+    let rows = all_rows(arguments)?;
     if arguments.json {
-        return costs.iter().try_for_each(print_json);
+        return rows.iter().try_for_each(print_json);
     }
-    let millions = |value: f64| format!("{:.2}M", value / 1e6);
-    let published = |value: Option<f64>| value.map_or_else(|| "-".into(), millions);
-    let is_paper_length = [arguments.source_length, arguments.target_length] == [cost::PAPER_LENGTH; 2];
-    let rows = costs.iter().map(|cost| {
-        vec![
-            cost.arch.clone(),
-            millions(cost.parameters.counted as f64),
-            published(cost.published.parameters),
-            millions(cost.parameters.total as f64),
-            millions(cost.mult_adds as f64),
-            published(cost.published.mult_adds.filter(|_| is_paper_length)),
-        ]
-    });
-    let header = [
-        "architecture",
-        "parameters",
-        "published",
-        "with embeddings",
-        "Mult-Adds",
-        "published",
-    ];
-    print_table(&header, &rows.collect::<Vec<_>>())
+    let format = match arguments.format {
+        Format::Text => text_table::Format::Text,
+        Format::Markdown => text_table::Format::Markdown,
+        Format::Latex => text_table::Format::Latex,
+    };
+    let mut out = io::stdout().lock();
+    write!(out, "{}", totals(&rows).render(format))?;
+    if arguments.parts {
+        for (title, quantity, convention) in [
+            ("Mult-Adds as the paper counts", Quantity::MultAdds, Convention::AsPaper),
+            ("All Mult-Adds", Quantity::MultAdds, Convention::Everything),
+            ("All parameters", Quantity::Parameters, Convention::Everything),
+        ] {
+            let table = parts(&rows, quantity, convention).render(format);
+            write!(out, "\n{title}\n\n{table}")?;
+        }
+    }
+    Ok(())
+}
+
+fn all_rows(arguments: &Arguments) -> anyhow::Result<Vec<CostRow>> {
+    let lengths = [arguments.source_length, arguments.target_length];
+    let [source, target] = lengths.map(|length| length.unwrap_or(PAPER_LENGTH));
+    let request = Request {
+        lengths: (lengths != [None, None]).then_some(Lengths { source, target }),
+        vocabulary: arguments.vocabulary.clone(),
+    };
+    let selected = if arguments.paper {
+        published()?
+    } else {
+        let load = |name: &String| {
+            let definition = Definition::load(name, &arguments.overrides)?;
+            let archs = definition.select_archs(&arguments.arch)?;
+            anyhow::Ok((definition, archs))
+        };
+        arguments.experiments.iter().map(load).collect::<Result<_, _>>()?
+    };
+    let mut found = Vec::new();
+    for (definition, archs) in &selected {
+        for arch in archs {
+            found.extend(rows(definition, arch, &request)?);
+        }
+    }
+    Ok(found)
 }

@@ -1,0 +1,318 @@
+//! What the models of definitions cost, beside what the publication says.
+
+use experiments::{Definition, DefinitionError, PaperNumbers};
+use lite_model::config::Task;
+use lite_model::cost::{self, Convention, Cost, Count, Lengths, PAPER_LENGTH, Part, StackCost};
+use lite_model::error::ConfigError;
+use lite_model::{ModelConfig, VocabularySizes};
+use serde::Serialize;
+
+use crate::bench::{SizeError, vocabulary_sizes};
+use crate::tables::count;
+use crate::text_table::TextTable;
+
+/// Where the paper's transformer base stands, which its savings are counted against.
+const BASE: (&str, &str) = ("wmt14-enfr-base", "transformer");
+
+/// Why a cost cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum CostError {
+    /// The definition, or the section of an architecture.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// How many words there are.
+    #[error(transparent)]
+    Size(#[from] SizeError),
+    /// The architecture.
+    #[error("[arch.{arch}]: {source}")]
+    Model {
+        /// Its name in the definition.
+        arch: String,
+        /// What is wrong with it.
+        source: ConfigError,
+    },
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Tokens of source and target. Default: every pair of lengths at which the publication has a number, else 30
+    pub lengths: Option<Lengths>,
+    /// Entries of the vocabularies, as `--vocabulary` has them. Default: the publication's, else the definition's
+    pub vocabulary: Vec<usize>,
+}
+
+/// One model at one pair of lengths.
+#[derive(Serialize, Debug, Clone, PartialEq)]
+pub struct CostRow {
+    /// The definition.
+    pub experiment: String,
+    /// The architecture.
+    pub arch: String,
+    /// Source tokens; of a language model none.
+    pub source_length: usize,
+    /// Target tokens.
+    pub target_length: usize,
+    /// Parameters in the groups of a record.
+    pub parameters: cost::Parameters,
+    /// Mult-Adds as the paper counts.
+    pub mult_adds: u64,
+    /// Those of transformer base at these lengths divided by ours; none for a language model.
+    pub base_by_ours: Option<f64>,
+    /// What the publication says at these lengths.
+    pub published_mult_adds: Option<f64>,
+    /// All that the publication says.
+    pub published: PaperNumbers,
+    /// As the paper counts.
+    pub as_paper: Split,
+    /// All of it.
+    pub everything: Split,
+    #[serde(skip)]
+    cost: Cost,
+}
+
+/// A cost with its parts.
+#[derive(Serialize, Debug, Clone, PartialEq)]
+pub struct Split {
+    /// The whole model.
+    #[serde(flatten)]
+    pub total: Count,
+    /// Of the encoder; nothing in a language model.
+    pub encoder: Vec<PartCost>,
+    /// Of the decoder.
+    pub decoder: Vec<PartCost>,
+}
+
+/// What a part costs.
+#[derive(Serialize, Debug, Clone, PartialEq)]
+pub struct PartCost {
+    /// The part.
+    pub part: Part,
+    /// Its cost.
+    #[serde(flatten)]
+    pub count: Count,
+}
+
+/// The rows of one architecture of a definition.
+pub fn rows(definition: &Definition, arch: &str, request: &Request) -> Result<Vec<CostRow>, CostError> {
+    let config: ModelConfig = definition.section(&format!("arch.{arch}"))?;
+    let published = definition.paper(arch).unwrap_or_default();
+    let sizes = sizes(definition, arch, &request.vocabulary)?;
+    config.validate(sizes).map_err(|source| CostError::Model {
+        arch: arch.to_owned(),
+        source,
+    })?;
+    let base = base()?;
+    let is_language_model = config.task == Task::LanguageModel;
+    let rows = lengths(&published, request, is_language_model)
+        .into_iter()
+        .map(|(lengths, published_mult_adds)| {
+            let cost = Cost::new(&config, sizes, lengths);
+            let mult_adds = cost.total(Convention::AsPaper).mult_adds;
+            let of_base = || cost::mult_adds(&base, lengths.source, lengths.target);
+            CostRow {
+                experiment: definition.name.clone(),
+                arch: arch.to_owned(),
+                source_length: if is_language_model { 0 } else { lengths.source },
+                target_length: lengths.target,
+                parameters: cost::parameters(&config, sizes),
+                mult_adds,
+                base_by_ours: (!is_language_model && mult_adds > 0).then(|| of_base() as f64 / mult_adds as f64),
+                published_mult_adds,
+                published: published.clone(),
+                as_paper: split(&cost, Convention::AsPaper),
+                everything: split(&cost, Convention::Everything),
+                cost,
+            }
+        });
+    Ok(rows.collect())
+}
+
+/// The vocabularies that an architecture is counted with: those given, else the publication's, else the definition's.
+pub fn sizes(definition: &Definition, arch: &str, given: &[usize]) -> Result<VocabularySizes, SizeError> {
+    match definition.paper(arch).and_then(|numbers| numbers.vocabulary) {
+        Some(published) if given.is_empty() => vocabulary_sizes(definition, &published),
+        _ => vocabulary_sizes(definition, given),
+    }
+}
+
+/// The definitions that have published Mult-Adds, with the architectures that have them.
+pub fn published() -> Result<Vec<(Definition, Vec<String>)>, DefinitionError> {
+    let mut found = Vec::new();
+    for (name, _) in experiments::list() {
+        let definition = Definition::load(&name, &[])?;
+        let mut archs = definition.archs();
+        archs.retain(|arch| {
+            let numbers = definition.paper(arch);
+            numbers.is_some_and(|numbers| !numbers.mult_adds_by_length().is_empty())
+        });
+        if !archs.is_empty() {
+            found.push((definition, archs));
+        }
+    }
+    Ok(found)
+}
+
+fn base() -> Result<ModelConfig, DefinitionError> {
+    let (experiment, arch) = BASE;
+    Definition::load(experiment, &[])?.section(&format!("arch.{arch}"))
+}
+
+/// The lengths that are asked for, with the number that is published for them.
+fn lengths(published: &PaperNumbers, request: &Request, is_language_model: bool) -> Vec<(Lengths, Option<f64>)> {
+    let all = published.mult_adds_by_length().into_iter().map(|it| {
+        let lengths = Lengths {
+            source: it.source_length,
+            target: it.target_length,
+        };
+        (lengths, Some(it.mult_adds))
+    });
+    let all: Vec<_> = all.collect();
+    match request.lengths {
+        Some(asked) => {
+            let lengths = match is_language_model {
+                true => Lengths::both(asked.target),
+                false => asked,
+            };
+            let number = all.iter().find(|(known, _)| *known == lengths);
+            vec![(lengths, number.and_then(|(_, number)| *number))]
+        }
+        None if all.is_empty() => vec![(Lengths::both(PAPER_LENGTH), None)],
+        None => all,
+    }
+}
+
+fn split(cost: &Cost, convention: Convention) -> Split {
+    let parts = |stack: &StackCost| {
+        let parts = Part::ALL.into_iter().map(|part| PartCost {
+            part,
+            count: stack.count(part, convention),
+        });
+        parts.filter(|part| part.count != Count::default()).collect()
+    };
+    Split {
+        total: cost.total(convention),
+        encoder: parts(&cost.encoder),
+        decoder: parts(&cost.decoder),
+    }
+}
+
+/// Totals of all rows beside the published numbers.
+pub fn totals(rows: &[CostRow]) -> TextTable {
+    let header = [
+        "experiment",
+        "architecture",
+        "tokens",
+        "parameters",
+        "paper",
+        "difference",
+        "Mult-Adds",
+        "paper",
+        "difference",
+        "base by ours",
+        "all parameters",
+        "all Mult-Adds",
+    ];
+    let mut table = TextTable::new(&header, 2);
+    for row in rows {
+        let parameters = row.as_paper.total.parameters as f64;
+        let mult_adds = row.mult_adds as f64;
+        let [experiment, arch, tokens] = row.names();
+        table.push(vec![
+            experiment,
+            arch,
+            tokens,
+            count(parameters),
+            published_count(row.published.parameters),
+            difference(parameters, row.published.parameters),
+            count(mult_adds),
+            published_count(row.published_mult_adds),
+            difference(mult_adds, row.published_mult_adds),
+            row.base_by_ours.map_or_else(dash, |ratio| format!("{ratio:.2}")),
+            count(row.everything.total.parameters as f64),
+            count(row.everything.total.mult_adds as f64),
+        ]);
+    }
+    table
+}
+
+/// What a table of parts shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// Mult-Adds.
+    MultAdds,
+    /// Parameters.
+    Parameters,
+}
+
+/// All rows by stack and part, each with its share of the model.
+pub fn parts(rows: &[CostRow], quantity: Quantity, convention: Convention) -> TextTable {
+    let number = |count: Count| match quantity {
+        Quantity::MultAdds => count.mult_adds,
+        Quantity::Parameters => count.parameters,
+    };
+    let mut shown = Part::ALL.to_vec();
+    shown.retain(|&part| rows.iter().any(|row| number(row.cost.part(part, convention)) > 0));
+    let mut header = vec!["experiment", "architecture", "tokens", "stack"];
+    header.extend(shown.iter().map(|part| part.name()));
+    header.push("total");
+    let mut table = TextTable::new(&header, 2);
+    for row in rows {
+        let cost = &row.cost;
+        let total = number(cost.total(convention));
+        let mut push = |stack: &str, of_part: &dyn Fn(Part) -> Count, of_stack: Count| {
+            let [experiment, arch, tokens] = row.names();
+            let mut cells = vec![experiment, arch, tokens, stack.to_owned()];
+            cells.extend(shown.iter().map(|&part| share(number(of_part(part)), total)));
+            cells.push(share(number(of_stack), total));
+            table.push(cells);
+        };
+        for (name, stack) in [("encoder", &cost.encoder), ("decoder", &cost.decoder)] {
+            if *stack != StackCost::default() {
+                push(name, &|part| stack.count(part, convention), stack.total(convention));
+            }
+        }
+        push("both", &|part| cost.part(part, convention), cost.total(convention));
+    }
+    table
+}
+
+impl CostRow {
+    fn names(&self) -> [String; 3] {
+        let tokens = match self.source_length {
+            0 => self.target_length.to_string(),
+            source => format!("{source}+{}", self.target_length),
+        };
+        [self.experiment.clone(), self.arch.clone(), tokens]
+    }
+}
+
+fn dash() -> String {
+    "-".into()
+}
+
+/// A number with the digits that it is published with.
+fn published_count(value: Option<f64>) -> String {
+    value.map_or_else(dash, |value| match value {
+        v if v >= 1e9 => format!("{}G", v / 1e9),
+        v => format!("{}M", v / 1e6),
+    })
+}
+
+fn difference(ours: f64, published: Option<f64>) -> String {
+    published.map_or_else(dash, |published| {
+        let percent = format!("{:+.1}%", 100.0 * (ours / published - 1.0));
+        if percent.ends_with("0.0%") && percent.len() == 5 {
+            "0.0%".into()
+        } else {
+            percent
+        }
+    })
+}
+
+fn share(value: u64, total: u64) -> String {
+    if value == 0 {
+        return dash();
+    }
+    format!("{} {:.0}%", count(value as f64), 100.0 * value as f64 / total as f64)
+}
