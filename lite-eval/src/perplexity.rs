@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(cut(BreakMode::Complete, 5), [0..5, 5..10, 10..11]);
         // A line that is longer than a block stands alone.
         assert_eq!(cut(BreakMode::Complete, 4), [0..3, 3..5, 5..10, 10..11]);
-        assert_eq!(cut(BreakMode::Complete, 100), [0..11]);
+        assert_eq!(cut(BreakMode::Complete, 10), [0..10, 10..11]);
         assert!(blocks(&[], 4, BreakMode::Complete).is_empty());
         assert!(blocks(&[], 4, BreakMode::None).is_empty());
     }

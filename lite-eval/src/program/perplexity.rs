@@ -21,8 +21,8 @@ use super::{DeviceArguments, print_json, read_lines};
 /// where the loss is in nats a token.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Example:\n  lite-eval perplexity --run runs/wikitext103-1150M/lite --text wiki.test.tokens \
-    --input-format tokens --break-mode complete --context-window 2560"
+    after_help = "Example:\n  lite-eval perplexity --run runs/wikitext103-1150M/lite --text wiki.test.tokens \\\n    \
+    --break-mode complete --context-window 2560"
 )]
 pub struct Arguments {
     /// Run folder
