@@ -64,7 +64,10 @@ fn every_backend_has_the_same_loss_curve() {
         .iter()
         .flat_map(|arch| dropouts.map(|key| format!("arch.{arch}.{key}=0.0")))
         .collect();
-    let definition = Definition::load(path.to_str().unwrap(), &overrides).unwrap();
+    let load = |overrides: &[String]| Definition::load(path.to_str().unwrap(), overrides).unwrap();
+    let definition = load(&overrides);
+    let evolved = "arch.transformer.architecture=\"evolved\"".to_owned();
+    let evolved = load(&[overrides, vec![evolved]].concat());
     let options = PrepareOptions {
         data_root: experiment.path().join("data"),
         mirror: None,
@@ -86,38 +89,42 @@ fn every_backend_has_the_same_loss_curve() {
         .collect();
     assert_eq!(batches.len(), N_UPDATES);
 
-    for arch in ["lite", "transformer"] {
+    for (arch, name, definition) in [
+        ("lite", "lite", &definition),
+        ("transformer", "transformer", &definition),
+        ("transformer", "evolved", &evolved),
+    ] {
         let config: ModelConfig = definition.section(&format!("arch.{arch}")).unwrap();
         let sizes = VocabularySizes {
             source: prepared.source_vocabulary.len(),
             target: prepared.target_vocabulary.len(),
         };
-        let first = experiment.path().join(format!("{arch}.safetensors"));
+        let first = experiment.path().join(format!("{name}.safetensors"));
         let device = Device::flex();
         device.seed(5);
         weights::save(&config.init(sizes, &device).unwrap().materialize(), &first).unwrap();
 
-        let run = |name: DeviceName| curve(&definition, arch, &prepared, &batches, &first, name.open().unwrap());
+        let run = |device: DeviceName| curve(definition, arch, &prepared, &batches, &first, device.open().unwrap());
         let expected = run(DeviceName::Flex);
         assert!(
             expected[N_UPDATES - 1] < expected[0],
-            "{arch}: nothing is learnt, {expected:?}"
+            "{name}: nothing is learnt, {expected:?}"
         );
         let others = DeviceName::ALL
             .into_iter()
-            .filter(|name| *name != DeviceName::Flex && name.is_compiled_in());
-        for name in others {
-            let found = run(name);
+            .filter(|device| *device != DeviceName::Flex && device.is_compiled_in());
+        for device in others {
+            let found = run(device);
             for (update, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 // Sums in another order, and on a GPU other exponentials: 1e-6 in six updates on software Vulkan.
                 let tolerance = 1e-4 * expected.abs();
-                let what = format!("{arch} on {name}, update {update}");
+                let what = format!("{name} on {device}, update {update}");
                 assert!(
                     (found - expected).abs() <= tolerance,
                     "{what}: loss {found}, on flex {expected}"
                 );
             }
-            eprintln!("{arch}: flex {expected:.6?}, {name} {found:.6?}");
+            eprintln!("{name}: flex {expected:.6?}, {device} {found:.6?}");
         }
     }
 }
