@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::sacre::Tokenize;
-use crate::metrics::{Metric, MetricSettings};
+use crate::metrics::{Metric, MetricSettings, metrics_of_keys};
 
 /// Settings of the search and of the scores that follow it. Every key has a default.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
@@ -31,12 +31,18 @@ pub struct DecodeConfig {
     pub n_best: usize,
     /// Sentences that are decoded together. Default: 32
     pub batch_size: usize,
-    /// The scores of a report; the first is the one that is compared. Default: sacrebleu, chrf, bleu
+    /// The scores of a report; the first is the one that is compared. `rouge` stands for its four kinds.
+    /// Default: sacrebleu, chrf, bleu
+    #[serde(deserialize_with = "metrics_of_keys")]
     pub metrics: Vec<Metric>,
     /// How sacreBLEU splits a line into tokens. Default: 13a
     pub sacrebleu_tokenize: Tokenize,
     /// Whether scores ignore case. Default: false
     pub lowercase: bool,
+    /// Whether ROUGE compares stems. Default: false
+    pub rouge_stem: bool,
+    /// The token that ends a sentence of a summary, for ROUGE-Lsum; empty where a line is one sentence. Default: `.`
+    pub rouge_sentence_end: String,
 }
 
 impl Default for DecodeConfig {
@@ -56,6 +62,8 @@ impl Default for DecodeConfig {
             metrics: vec![Metric::SacreBleu, Metric::Chrf, Metric::Bleu],
             sacrebleu_tokenize: Tokenize::default(),
             lowercase: false,
+            rouge_stem: false,
+            rouge_sentence_end: MetricSettings::default().sentence_end,
         }
     }
 }
@@ -117,6 +125,8 @@ impl DecodeConfig {
         MetricSettings {
             tokenize: self.sacrebleu_tokenize,
             lowercase: self.lowercase,
+            stem: self.rouge_stem,
+            sentence_end: self.rouge_sentence_end.clone(),
         }
     }
 }

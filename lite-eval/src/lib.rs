@@ -2,7 +2,7 @@
 //!
 //! - [`decode`] holds the `[decode]` section of a definition; [`search`] is the beam search, over any [`search::Stepper`].
 //! - [`translate`]: a set of sources through a model, in batches, the order kept.
-//! - [`metrics`]: BLEU as the paper computes it, sacreBLEU, chrF, each with its signature.
+//! - [`metrics`]: BLEU as the paper computes it, sacreBLEU, chrF, TER, ROUGE, each with its signature; is one better?
 //! - [`perplexity`]: how well a language model foretells a text.
 //! - [`run`] opens a run folder; [`evaluate`] decodes and scores its test set.
 //! - [`tables`] and [`plot`] make what is shown from records alone; [`text_table`] writes a table in three formats.

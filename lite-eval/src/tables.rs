@@ -165,6 +165,15 @@ fn columns(rows: &[&Record]) -> Vec<Column> {
         }));
     }
     columns.extend(published("BLEU", &|paper| paper.bleu.map(|bleu| format!("{bleu:.1}"))));
+    columns.extend(published("ROUGE-1", &|paper| {
+        paper.rouge_1.map(|f1| format!("{f1:.1}"))
+    }));
+    columns.extend(published("ROUGE-2", &|paper| {
+        paper.rouge_2.map(|f1| format!("{f1:.1}"))
+    }));
+    columns.extend(published("ROUGE-L", &|paper| {
+        paper.rouge_l.map(|f1| format!("{f1:.1}"))
+    }));
     columns.push(ours("updates", &|record| thousands(record.updates)));
     columns.push(ours("training", &|record| duration(record.train_seconds)));
     columns

@@ -5,8 +5,6 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::{Score, tokenised};
-
 /// `perl -ple 's{(\S)-(\S)}{$1 ##AT##-##AT## $2}g'`. Perl reads bytes there, and so does this: beside a hyphen one byte
 /// of a letter is taken, which decides whether the next hyphen still finds something on its left.
 static HYPHEN: LazyLock<Regex> =
@@ -22,16 +20,8 @@ pub fn split(line: &str) -> String {
     }
 }
 
-pub(super) fn score(hypotheses: &[String], references: &[String], ignore_case: bool) -> Score {
-    let split = |lines: &[String]| lines.iter().map(|line| split(line)).collect::<Vec<_>>();
-    Score {
-        name: "BLEU (compounds split)".into(),
-        value: tokenised::corpus(&split(hypotheses), &split(references), ignore_case)
-            .bleu(tokenised::MAX_ORDER)
-            .value,
-        signature: tokenised::signature(ignore_case, true),
-        confidence: None,
-    }
+pub(super) fn split_all(lines: &[String]) -> Vec<String> {
+    lines.iter().map(|line| split(line)).collect()
 }
 
 #[cfg(test)]

@@ -1,15 +1,27 @@
-//! Scores of a translation, each with the signature that says how it was computed.
+//! Scores of translations and summaries, each with the signature that says how it was computed.
 //!
 //! - [`tokenised`]: BLEU over white-space tokens as the paper scores (fairseq `score.py`)
 //! - [`compound`]: the compound splitting that the paper applies before it scores En-De
-//! - [`sacre`]: sacreBLEU and chrF
+//! - [`sacre`], `chrf`, `ter`: sacreBLEU, chrF and TER as the Python package sacrebleu computes them
+//! - `rouge`: ROUGE as the Python package rouge-score computes it, and how that relates to files2rouge
+//! - [`lines`]: the numbers of each line, from which any choice of lines is scored
+//! - [`bootstrap`]: confidence intervals, and whether two systems differ; `numpy` draws the lines
+//! - [`differences`]: the lines in which they differ most
 
+pub mod bootstrap;
+mod chrf;
 pub mod compound;
+pub mod differences;
+pub mod lines;
+mod numpy;
+mod rouge;
 pub mod sacre;
+mod ter;
 pub mod tokenised;
 
 pub use experiments::Score;
-use serde::{Deserialize, Serialize};
+pub use lines::Lines;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What `evaluate` and `metrics` can compute.
 #[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,35 +36,117 @@ pub enum Metric {
     SacreBleu,
     /// sacreBLEU's chrF2.
     Chrf,
+    /// sacreBLEU's TER: edits, so less is better.
+    Ter,
+    /// F1 of words.
+    Rouge1,
+    /// F1 of pairs of words.
+    Rouge2,
+    /// F1 of the longest common subsequence, a line taken as one sequence.
+    #[serde(rename = "rougeL")]
+    RougeL,
+    /// F1 of the longest common subsequences sentence by sentence: ROUGE-L of ROUGE-1.5.5 and files2rouge.
+    #[serde(rename = "rougeLsum")]
+    RougeLSum,
 }
 
 impl Metric {
     /// Every metric, in the order of reports.
-    pub const ALL: [Self; 4] = [Self::Bleu, Self::BleuCompound, Self::SacreBleu, Self::Chrf];
+    pub const ALL: [Self; 9] = [
+        Self::Bleu,
+        Self::BleuCompound,
+        Self::SacreBleu,
+        Self::Chrf,
+        Self::Ter,
+        Self::Rouge1,
+        Self::Rouge2,
+        Self::RougeL,
+        Self::RougeLSum,
+    ];
+
+    /// What `rouge` stands for.
+    pub const ROUGE: [Self; 4] = [Self::Rouge1, Self::Rouge2, Self::RougeL, Self::RougeLSum];
+
+    /// The keys that [`Metric::named`] knows.
+    pub const KEYS: [&'static str; 10] = [
+        "bleu",
+        "bleu-compound",
+        "sacrebleu",
+        "chrf",
+        "ter",
+        "rouge1",
+        "rouge2",
+        "rougeL",
+        "rougeLsum",
+        "rouge",
+    ];
 
     /// The key by which a definition or an option names it.
     pub fn key(self) -> &'static str {
+        Self::KEYS[self as usize]
+    }
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Bleu => "bleu",
-            Self::BleuCompound => "bleu-compound",
-            Self::SacreBleu => "sacrebleu",
-            Self::Chrf => "chrf",
+            Self::Bleu => "BLEU",
+            Self::BleuCompound => "BLEU (compounds split)",
+            Self::SacreBleu => "sacreBLEU",
+            Self::Chrf => "chrF2",
+            Self::Ter => "TER",
+            Self::Rouge1 => "ROUGE-1",
+            Self::Rouge2 => "ROUGE-2",
+            Self::RougeL => "ROUGE-L",
+            Self::RougeLSum => "ROUGE-Lsum",
         }
     }
 
-    /// The metric of that key.
-    pub fn parse(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|metric| metric.key() == key)
+    /// The metrics of that key: one, or all kinds of `rouge`.
+    pub fn named(key: &str) -> Option<Vec<Self>> {
+        if key == "rouge" {
+            return Some(Self::ROUGE.into());
+        }
+        let found = Self::ALL.into_iter().find(|metric| metric.key() == key);
+        found.map(|metric| vec![metric])
     }
 }
 
+/// Reads a list of keys; one that stands for several puts all of them in its place.
+pub(crate) fn metrics_of_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Metric>, D::Error> {
+    let mut metrics = Vec::new();
+    for key in Vec::<String>::deserialize(deserializer)? {
+        let named = Metric::named(&key).ok_or_else(|| serde::de::Error::unknown_variant(&key, &Metric::KEYS))?;
+        for metric in named {
+            if !metrics.contains(&metric) {
+                metrics.push(metric);
+            }
+        }
+    }
+    Ok(metrics)
+}
+
 /// Settings that more than one metric looks at.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MetricSettings {
-    /// How sacreBLEU splits a line into tokens.
+    /// How sacreBLEU splits a line into tokens. Default: 13a
     pub tokenize: sacre::Tokenize,
-    /// Whether case is ignored.
+    /// Whether BLEU and chrF ignore case; TER and ROUGE always do. Default: false
     pub lowercase: bool,
+    /// Whether ROUGE compares stems. Default: false
+    pub stem: bool,
+    /// The token that ends a sentence of a summary, for ROUGE-Lsum; empty where a line is one sentence. Default: `.`
+    pub sentence_end: String,
+}
+
+impl Default for MetricSettings {
+    fn default() -> Self {
+        Self {
+            tokenize: sacre::Tokenize::default(),
+            lowercase: false,
+            stem: false,
+            sentence_end: ".".into(),
+        }
+    }
 }
 
 /// Why there is no score.
@@ -85,25 +179,5 @@ pub fn score(
     references: &[String],
     settings: &MetricSettings,
 ) -> Result<Score, MetricError> {
-    check_parallel(hypotheses, references)?;
-    Ok(match metric {
-        Metric::Bleu => tokenised::score(hypotheses, references, settings.lowercase),
-        Metric::BleuCompound => compound::score(hypotheses, references, settings.lowercase),
-        Metric::SacreBleu => sacre::bleu(hypotheses, references, settings.tokenize, settings.lowercase),
-        Metric::Chrf => sacre::chrf(hypotheses, references, settings.lowercase),
-    })
-}
-
-fn check_parallel(hypotheses: &[String], references: &[String]) -> Result<(), MetricError> {
-    if hypotheses.len() != references.len() {
-        return Err(MetricError::Unequal {
-            hypotheses: hypotheses.len(),
-            references: references.len(),
-        });
-    }
-    if hypotheses.is_empty() {
-        Err(MetricError::Empty)
-    } else {
-        Ok(())
-    }
+    Ok(Lines::new(metric, hypotheses, references, settings)?.score())
 }

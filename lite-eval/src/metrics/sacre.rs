@@ -1,9 +1,7 @@
-//! sacreBLEU and chrF by the crate sacrebleu-rs, which `tests/metrics.rs` holds to the Python package.
+//! sacreBLEU by the crate sacrebleu-rs, which `tests/metrics.rs` holds to the Python package.
 
-use sacrebleu_rs::{Bleu, Chrf};
+use sacrebleu_rs::{Bleu, compute_bleu};
 use serde::{Deserialize, Serialize};
-
-use super::Score;
 
 /// How sacreBLEU splits a line into tokens.
 #[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,31 +34,41 @@ impl Tokenize {
     }
 }
 
-pub(super) fn bleu(hypotheses: &[String], references: &[String], tokenize: Tokenize, lowercase: bool) -> Score {
-    let metric = Bleu {
+const ORDER: usize = 4;
+/// Numbers of a line: tokens of both sides, then matches and n-grams of each order.
+pub(super) const WIDTH: usize = 2 + 2 * ORDER;
+
+pub(super) fn metric(tokenize: Tokenize, lowercase: bool) -> Bleu {
+    Bleu {
         lowercase,
         tokenize: tokenize.key().into(),
         ..Bleu::default()
-    };
-    let value = metric.corpus_score(hypotheses, &[references.to_vec()]).score;
-    Score {
-        name: "sacreBLEU".into(),
-        value,
-        signature: metric.signature(1),
-        confidence: None,
     }
 }
 
-pub(super) fn chrf(hypotheses: &[String], references: &[String], lowercase: bool) -> Score {
-    let metric = Chrf {
-        lowercase,
-        ..Chrf::default()
-    };
-    let value = metric.corpus_score(hypotheses, &[references.to_vec()]).score;
-    Score {
-        name: "chrF2".into(),
-        value,
-        signature: metric.signature(1),
-        confidence: None,
+pub(super) fn line(metric: &Bleu, hypothesis: &str, reference: &String) -> [f64; WIDTH] {
+    let score = metric.sentence_score(hypothesis, std::slice::from_ref(reference));
+    let mut row = [0.0; WIDTH];
+    let numbers = [score.sys_len, score.ref_len].into_iter();
+    for (cell, number) in row.iter_mut().zip(numbers.chain(score.counts).chain(score.totals)) {
+        *cell = number as f64;
     }
+    row
+}
+
+/// The score of added rows. A single line is scored up to the longest n-gram that it has, as `sentence_bleu` does.
+pub(super) fn value(sums: &[f64], is_line: bool) -> f64 {
+    let whole: Vec<i64> = sums.iter().map(|&sum| sum as i64).collect();
+    let (counts, totals) = whole[2..].split_at(ORDER);
+    compute_bleu(
+        counts.into(),
+        totals.into(),
+        whole[0],
+        whole[1],
+        "exp",
+        None,
+        is_line,
+        ORDER,
+    )
+    .score
 }

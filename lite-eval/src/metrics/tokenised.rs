@@ -7,8 +7,6 @@ use std::ops::AddAssign;
 
 use rustc_hash::FxHashMap;
 
-use super::Score;
-
 /// The longest n-gram that is counted.
 pub const MAX_ORDER: usize = 4;
 
@@ -33,6 +31,28 @@ impl AddAssign for Statistics {
         }
         self.hypothesis_length += other.hypothesis_length;
         self.reference_length += other.reference_length;
+    }
+}
+
+/// Numbers of a line in [`Statistics::numbers`].
+pub(super) const WIDTH: usize = 2 * MAX_ORDER + 2;
+
+impl Statistics {
+    /// Matches, totals and the two lengths in a row.
+    pub(super) fn numbers(&self) -> [f64; WIDTH] {
+        let lengths = [self.hypothesis_length, self.reference_length];
+        let mut numbers = self.matches.into_iter().chain(self.totals).chain(lengths);
+        std::array::from_fn(|_| numbers.next().unwrap_or_default() as f64)
+    }
+
+    /// The same from sums of such rows.
+    pub(super) fn from_numbers(numbers: &[f64]) -> Self {
+        Self {
+            matches: std::array::from_fn(|n| numbers[n] as u64),
+            totals: std::array::from_fn(|n| numbers[MAX_ORDER + n] as u64),
+            hypothesis_length: numbers[2 * MAX_ORDER] as u64,
+            reference_length: numbers[2 * MAX_ORDER + 1] as u64,
+        }
     }
 }
 
@@ -99,16 +119,6 @@ impl Statistics {
             smoothed.totals[n] += 1;
         }
         smoothed.bleu(order)
-    }
-}
-
-/// The score that a record holds: BLEU-4 of the corpus with its signature.
-pub(super) fn score(hypotheses: &[String], references: &[String], ignore_case: bool) -> Score {
-    Score {
-        name: "BLEU".into(),
-        value: corpus(hypotheses, references, ignore_case).bleu(MAX_ORDER).value,
-        signature: signature(ignore_case, false),
-        confidence: None,
     }
 }
 
@@ -210,7 +220,7 @@ impl Words {
 }
 
 /// The words of a line by Python's idea of white space, which has four control characters more than Unicode's property.
-fn split_as_python(line: &str) -> impl Iterator<Item = &str> {
+pub(super) fn split_as_python(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
         .filter(|word| !word.is_empty())
 }

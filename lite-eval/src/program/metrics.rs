@@ -1,22 +1,33 @@
-//! `lite-eval metrics`: scores of two files of lines.
+//! `lite-eval metrics`: scores of a file of lines, and how it compares with another.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
 use experiments::Score;
+use lite_eval::metrics::bootstrap::{Bootstrap, Comparison};
+use lite_eval::metrics::differences::{LineDifference, largest};
 use lite_eval::metrics::sacre::Tokenize;
-use lite_eval::metrics::{Metric, MetricSettings, score};
+use lite_eval::metrics::{Lines, Metric, MetricSettings};
 use serde::Serialize;
 
 use super::{print_json, print_table, read_lines};
 
-/// Score translations against references, line by line
+/// Score translations or summaries against references, line by line
 ///
 /// BLEU is the paper's: fairseq's score.py over the text's own tokens; "compounds split" is its variant for English-German.
-/// sacreBLEU tokenises by itself.
+/// sacreBLEU tokenises by itself; chrF2 and TER are sacreBLEU's. ROUGE is the F1 of rouge-score; ROUGE-Lsum is what
+/// files2rouge calls ROUGE-L. Of TER less is better, of the others more.
+///
+/// With --baseline, two systems are compared by paired bootstrap resampling as sacreBLEU's --paired-bs does it: p is how
+/// probable so large a difference would be if they were equally good.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  lite-eval metrics --hypotheses output.fr --references test.fr")]
+#[command(
+    after_help = "Example:\n  lite-eval metrics --hypotheses lite-eval/tests/fixtures/summaries.system.txt \\\n    \
+                  --baseline lite-eval/tests/fixtures/summaries.baseline.txt \\\n    \
+                  --references lite-eval/tests/fixtures/summaries.references.txt --metrics sacrebleu,ter,rouge"
+)]
 pub struct Arguments {
     /// File of translations
     #[arg(long, value_name = "FILE")]
@@ -24,15 +35,60 @@ pub struct Arguments {
     /// File of references, as many lines
     #[arg(long, value_name = "FILE")]
     references: PathBuf,
+    /// File of another system's translations to compare with
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Which scores, with commas between: bleu, bleu-compound, sacrebleu, chrf, ter, rouge1, rouge2, rougeL, rougeLsum
+    /// or rouge for the last four; all if not given
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = named)]
+    metrics: Vec<Named>,
     /// How sacreBLEU splits a line into tokens
     #[arg(long, value_name = "NAME", default_value = "13a")]
     tokenize: TokenizeName,
-    /// Ignore case
+    /// Ignore case in BLEU and chrF; TER and ROUGE always do
     #[arg(long)]
     lowercase: bool,
+    /// Compare stems in ROUGE
+    #[arg(long)]
+    stem: bool,
+    /// Token that ends a sentence, for ROUGE-Lsum
+    #[arg(long, value_name = "TOKEN", default_value = ".")]
+    sentence_end: String,
+    /// Add 95% confidence intervals by bootstrap resampling
+    #[arg(long)]
+    confidence: bool,
+    /// How many times lines are drawn anew for intervals and p
+    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().n_resamples as u32,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    resamples: u32,
+    /// Seed of these draws
+    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().seed)]
+    seed: u64,
+    /// With --baseline: show this many lines in which the systems differ most
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "baseline")]
+    differences: usize,
+    /// With --baseline: the score that says which lines these are
+    #[arg(long, value_name = "NAME", default_value = "chrf", value_parser = named_one, requires = "baseline")]
+    differences_by: Metric,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What a key stands for.
+#[derive(Debug, Clone)]
+struct Named(Vec<Metric>);
+
+fn named(key: &str) -> Result<Named, String> {
+    let known = || format!("expected one of {}", Metric::KEYS.join(", "));
+    Metric::named(key).map(Named).ok_or_else(known)
+}
+
+fn named_one(key: &str) -> Result<Metric, String> {
+    match named(key)?.0[..] {
+        [metric] => Ok(metric),
+        _ => Err("that is several; name one of them".into()),
+    }
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy)]
@@ -56,38 +112,197 @@ impl From<TokenizeName> for Tokenize {
 }
 
 #[derive(Serialize)]
-struct Scores {
+struct Report {
     lines: usize,
     scores: Vec<Score>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Against>,
+}
+
+/// The system beside the baseline.
+#[derive(Serialize)]
+struct Against {
+    scores: Vec<Score>,
+    comparisons: Vec<Comparison>,
+    differences_by: &'static str,
+    differences: Vec<Shown>,
+}
+
+/// A line with its texts.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    scores: LineDifference,
+    reference: String,
+    system_text: String,
+    baseline_text: String,
+}
+
+impl Arguments {
+    fn metrics(&self) -> Vec<Metric> {
+        let mut metrics: Vec<Metric> = Vec::new();
+        for &metric in self.metrics.iter().flat_map(|named| &named.0) {
+            if !metrics.contains(&metric) {
+                metrics.push(metric);
+            }
+        }
+        if metrics.is_empty() {
+            Metric::ALL.into()
+        } else {
+            metrics
+        }
+    }
+
+    fn settings(&self) -> MetricSettings {
+        MetricSettings {
+            tokenize: self.tokenize.into(),
+            lowercase: self.lowercase,
+            stem: self.stem,
+            sentence_end: self.sentence_end.clone(),
+        }
+    }
+
+    fn bootstrap(&self) -> Bootstrap {
+        Bootstrap {
+            n_resamples: self.resamples as usize,
+            seed: self.seed,
+        }
+    }
+
+    fn count(
+        &self,
+        metrics: &[Metric],
+        path: &Path,
+        hypotheses: &[String],
+        references: &[String],
+    ) -> anyhow::Result<Vec<Lines>> {
+        let settings = self.settings();
+        let count = |&metric| Lines::new(metric, hypotheses, references, &settings);
+        let place = || format!("`{}` against `{}`", path.display(), self.references.display());
+        metrics.iter().map(count).collect::<Result<_, _>>().with_context(place)
+    }
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let hypotheses = read_lines(&arguments.hypotheses)?;
     let references = read_lines(&arguments.references)?;
-    let settings = MetricSettings {
-        tokenize: arguments.tokenize.into(),
-        lowercase: arguments.lowercase,
+    let metrics = arguments.metrics();
+    let system = arguments.count(&metrics, &arguments.hypotheses, &hypotheses, &references)?;
+    let mut report = Report {
+        lines: hypotheses.len(),
+        scores: Vec::new(),
+        baseline: None,
     };
-    let place = || {
-        format!(
-            "`{}` against `{}`",
-            arguments.hypotheses.display(),
-            arguments.references.display()
-        )
-    };
-    let scores: Result<Vec<Score>, _> = Metric::ALL
-        .iter()
-        .map(|&metric| score(metric, &hypotheses, &references, &settings))
-        .collect();
-    let scores = scores.with_context(place)?;
-    if arguments.json {
-        return print_json(&Scores {
-            lines: hypotheses.len(),
+    if let Some(path) = &arguments.baseline {
+        let texts = read_lines(path)?;
+        let baseline = arguments.count(&metrics, path, &texts, &references)?;
+        let by = [arguments.differences_by];
+        let line_scores = arguments.count(&by, &arguments.hypotheses, &hypotheses, &references)?;
+        let baseline_line_scores = arguments.count(&by, path, &texts, &references)?;
+        let differences = largest(&line_scores[0], &baseline_line_scores[0], arguments.differences);
+        let shown = differences.into_iter().map(|scores| Shown {
             scores,
+            reference: references[scores.line - 1].clone(),
+            system_text: hypotheses[scores.line - 1].clone(),
+            baseline_text: texts[scores.line - 1].clone(),
         });
+        let (scores, baseline_scores, comparisons) = arguments.bootstrap().paired(&system, &baseline);
+        report.scores = scores;
+        report.baseline = Some(Against {
+            scores: baseline_scores,
+            comparisons,
+            differences_by: arguments.differences_by.name(),
+            differences: shown.collect(),
+        });
+    } else if arguments.confidence {
+        report.scores = arguments.bootstrap().confidence(&system);
+    } else {
+        report.scores = system.iter().map(Lines::score).collect();
     }
-    let rows = scores
-        .into_iter()
-        .map(|score| vec![score.name, format!("{:.2}", score.value), score.signature]);
-    print_table(&["score", "value", "signature"], &rows.collect::<Vec<_>>())
+    if arguments.json {
+        return print_json(&report);
+    }
+    match &report.baseline {
+        Some(against) => print_comparison(&report.scores, against),
+        None => print_scores(&report.scores),
+    }
+}
+
+fn print_scores(scores: &[Score]) -> anyhow::Result<()> {
+    let with_intervals = scores.iter().any(|score| score.confidence.is_some());
+    let mut header = vec!["score", "value", "signature"];
+    if with_intervals {
+        header.insert(2, "95% interval");
+    }
+    let rows = scores.iter().map(|score| {
+        let mut row = vec![
+            score.name.clone(),
+            format!("{:.2}", score.value),
+            score.signature.clone(),
+        ];
+        if with_intervals {
+            row.insert(2, interval(score));
+        }
+        row
+    });
+    print_table(&header, &rows.collect::<Vec<_>>())
+}
+
+fn interval(score: &Score) -> String {
+    let ends = score
+        .confidence
+        .map(|interval| format!("{:.2} to {:.2}", interval.low, interval.high));
+    ends.unwrap_or_default()
+}
+
+fn print_comparison(scores: &[Score], against: &Against) -> anyhow::Result<()> {
+    let rows = scores.iter().zip(&against.scores).zip(&against.comparisons);
+    let rows = rows.map(|((score, baseline), comparison)| {
+        let ends = comparison.confidence;
+        vec![
+            score.name.clone(),
+            format!("{:.2}", score.value),
+            interval(score),
+            format!("{:.2}", baseline.value),
+            interval(baseline),
+            format!("{:+.2}", comparison.difference),
+            format!("{:+.2} to {:+.2}", ends.low, ends.high),
+            format!("{:.4}", comparison.p_value),
+            score.signature.clone(),
+        ]
+    });
+    let header = [
+        "score",
+        "system",
+        "95% interval",
+        "baseline",
+        "95% interval",
+        "difference",
+        "95% interval",
+        "p",
+        "signature",
+    ];
+    print_table(&header, &rows.collect::<Vec<_>>())?;
+    print_differences(against)
+}
+
+fn print_differences(against: &Against) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for shown in &against.differences {
+        let LineDifference {
+            line,
+            system,
+            baseline,
+            difference,
+        } = shown.scores;
+        let by = against.differences_by;
+        writeln!(
+            out,
+            "\nline {line}: {by} {system:.2} against {baseline:.2} ({difference:+.2})"
+        )?;
+        writeln!(out, "  reference  {}", shown.reference)?;
+        writeln!(out, "  system     {}", shown.system_text)?;
+        writeln!(out, "  baseline   {}", shown.baseline_text)?;
+    }
+    Ok(())
 }
