@@ -44,6 +44,18 @@ impl RunDefinition {
         })
     }
 
+    /// The run of a definition that was resolved elsewhere: a table with the sections `data`, `decode` and `arch`.
+    pub fn resolved(experiment: &str, arch: &str, definition: Json) -> RunDefinition {
+        RunDefinition {
+            experiment: experiment.to_owned(),
+            arch: arch.to_owned(),
+            definition_hash: hash_of(&definition),
+            definition,
+            overrides: Vec::new(),
+            seed: 0,
+        }
+    }
+
     /// Writes the file, atomically.
     pub fn write(&self, path: &Path) -> Result<(), RunError> {
         let text = serde_json::to_string_pretty(self).map_err(|error| RunError::Unwritable {

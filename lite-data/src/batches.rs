@@ -131,6 +131,14 @@ pub fn collate_sources(rows: &[Vec<u32>]) -> (Vec<i32>, usize) {
     pad_left(&rows)
 }
 
+/// The same with the padding on the right.
+pub fn collate_right(rows: &[Vec<u32>]) -> (Vec<i32>, usize) {
+    let length = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let padding = |row: &Vec<u32>| std::iter::repeat_n(PAD, length - row.len());
+    let padded = rows.iter().flat_map(|row| row.iter().copied().chain(padding(row)));
+    (padded.map(|id| id as i32).collect(), length)
+}
+
 impl UpdatePlan {
     /// Reads the tokens of the update.
     pub fn load(&self, store: &PairStore) -> Update {

@@ -20,7 +20,9 @@ mod store;
 mod tokeniser;
 mod vocabulary;
 
-pub use batches::{Batch, BatchConfig, Update, UpdatePlan, collate_sources, sequential_batches, updates};
+pub use batches::{
+    Batch, BatchConfig, Update, UpdatePlan, collate_right, collate_sources, sequential_batches, updates,
+};
 pub use config::{
     Archive, BrokenLines, Corpus, DataConfig, File, Files, Remote, Sides, SubwordModel, TokeniserConfig, TokeniserKind,
     Unicode, VocabularyConfig,

@@ -31,6 +31,9 @@ pub struct DecodeConfig {
     pub n_best: usize,
     /// Sentences that are decoded together. Default: 32
     pub batch_size: usize,
+    /// Where shorter sources of a batch are padded. It matters only to a model that masks padding before the projection
+    /// of its convolutions. Default: left, the reference's
+    pub source_padding: SourcePadding,
     /// The scores of a report; the first is the one that is compared. `rouge` stands for its four kinds.
     /// Default: sacrebleu, chrf, bleu
     #[serde(deserialize_with = "metrics_of_keys")]
@@ -43,6 +46,17 @@ pub struct DecodeConfig {
     pub rouge_stem: bool,
     /// The token that ends a sentence of a summary, for ROUGE-Lsum; empty where a line is one sentence. Default: `.`
     pub rouge_sentence_end: String,
+}
+
+/// The side on which sources are padded.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourcePadding {
+    /// Before the first token.
+    #[default]
+    Left,
+    /// Behind `</s>`.
+    Right,
 }
 
 impl Default for DecodeConfig {
@@ -59,6 +73,7 @@ impl Default for DecodeConfig {
             no_repeat_ngram: 0,
             n_best: 1,
             batch_size: 32,
+            source_padding: SourcePadding::default(),
             metrics: vec![Metric::SacreBleu, Metric::Chrf, Metric::Bleu],
             sacrebleu_tokenize: Tokenize::default(),
             lowercase: false,

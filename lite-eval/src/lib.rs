@@ -5,6 +5,7 @@
 //! - [`metrics`]: BLEU as the paper computes it, sacreBLEU, chrF, TER, ROUGE, each with its signature; is one better?
 //! - [`perplexity`]: how well a language model foretells a text.
 //! - [`run`] opens a run folder; [`evaluate`] decodes and scores its test set.
+//! - [`import`] makes a run folder of a checkpoint of the authors' fairseq; [`forced`] scores given translations.
 //! - [`tables`] and [`plot`] make what is shown from records alone; [`text_table`] writes a table in three formats.
 //! - [`cost`]: parameters and Mult-Adds of definitions, beside the published ones.
 //! - [`workers`]: independent pieces of work, a core each, results in order.
@@ -12,11 +13,14 @@
 //!
 //! It knows no optimiser and no training data; training meets it in a run folder.
 
+mod batches;
 pub mod bench;
 pub mod cost;
 pub mod decode;
 pub mod device;
 pub mod evaluate;
+pub mod forced;
+pub mod import;
 pub mod memory;
 pub mod metrics;
 pub mod perplexity;

@@ -142,6 +142,17 @@ impl Text {
         self.source.encode(&line.split_whitespace().collect::<Vec<_>>())
     }
 
+    /// The ids of a target line, `</s>` at the end.
+    pub fn encode_target(&self, line: &str) -> Vec<u32> {
+        self.target
+            .encode(&self.tokeniser.encode(&self.rules.apply(line.to_owned())))
+    }
+
+    /// The ids of a target line that is cut into pieces already.
+    pub fn encode_target_tokens(&self, line: &str) -> Vec<u32> {
+        self.target.encode(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
     /// The text of target ids.
     pub fn decode(&self, tokens: &[u32]) -> String {
         self.tokeniser.decode(&self.target.decode(tokens))

@@ -1,9 +1,10 @@
 //! A set of sources through a model: sorted by length, decoded in batches, a batch a core, given back in their order.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use lite_data::{EOS, collate_sources};
+use burn::tensor::Device;
+use lite_data::EOS;
 use lite_model::{ModelConfig, Seq2Seq};
 
+use crate::batches::{cut, source_tensor};
 use crate::decode::DecodeConfig;
 use crate::search::{Hypothesis, ModelStepper, Projection, beam_search};
 use crate::workers::Workers;
@@ -29,8 +30,8 @@ pub fn translate(
     order.sort_by_key(|&i| sources[i].len());
     let workers = Workers::for_device(device);
     let longest = |batch: &[usize]| batch.iter().map(|&i| sources[i].len()).max().unwrap_or(0);
-    let mut pieces: Vec<Piece<'_>> = order
-        .chunks(config.batch_size)
+    let mut pieces: Vec<Piece<'_>> = cut(&order, config.batch_size)
+        .into_iter()
         .map(|batch| Piece {
             rows: batch,
             max_length: config.max_length(longest(batch), model_config.max_target_positions),
@@ -106,9 +107,7 @@ fn translate_batch(
             model_config.max_source_positions
         );
     }
-    let (tokens, source_length) = collate_sources(sources);
-    let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [sources.len(), source_length]), device);
-    let padding = sources.iter().map(|source| source_length - source.len()).collect();
+    let (tokens, padding) = source_tensor(sources, config.source_padding, device);
     let mut stepper = ModelStepper::new(model, projection, tokens, padding);
     beam_search(&mut stepper, sources.len(), max_length, config)
 }

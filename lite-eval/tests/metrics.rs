@@ -2,12 +2,12 @@
 //! written by `fixtures/make_sacrebleu.py`), TER and resampling against the same package (`fixtures/metrics.json` and
 //! `fixtures/corpora.json`, by `fixtures/make_metrics.py`), and the laws that every metric keeps. ROUGE is in `rouge.rs`.
 
-mod common;
+mod corpora;
 
 use std::path::Path;
 use std::slice::from_ref;
 
-use common::{Noise, data, fixture, json, lines};
+use corpora::{Noise, data, fixture, json, lines};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::metrics::bootstrap::Bootstrap;
 use lite_eval::metrics::sacre::Tokenize;

@@ -36,6 +36,7 @@ fn help_of_every_command() {
     insta::assert_snapshot!("help", stdout(&program(&["--help"]).assert().code(0)));
     for command in [
         "translate",
+        "score",
         "evaluate",
         "metrics",
         "perplexity",
@@ -43,6 +44,7 @@ fn help_of_every_command() {
         "tables",
         "plot",
         "bench",
+        "import",
     ] {
         let help = stdout(&program(&[command, "--help"]).assert().code(0));
         assert!(help.contains("Example:\n  lite-eval "), "{command}");

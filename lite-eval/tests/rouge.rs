@@ -1,11 +1,11 @@
 //! ROUGE against the Python package rouge-score (`fixtures/metrics.json`, written by `fixtures/make_metrics.py`), and on
 //! real corpora, where they stand beside the checkout (`../shared/data`), against that package and perl's ROUGE-1.5.5.
 
-mod common;
+mod corpora;
 
 use std::collections::BTreeSet;
 
-use common::{Noise, data, fixture, gzip_lines, json, lines};
+use corpora::{Noise, data, fixture, gzip_lines, json, lines};
 use lite_eval::metrics::{Lines, Metric, MetricSettings, score};
 use rougers::Tokenizer;
 use serde::Deserialize;

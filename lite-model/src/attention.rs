@@ -43,13 +43,18 @@ impl KeysValues {
 impl Attention {
     /// Attention over `d_model` channels.
     pub fn new(d_model: usize, n_heads: usize, dropout: f64, device: &Device) -> Self {
-        // The gain of a packed query-key-value matrix, kept by the reference for the separate ones.
-        let gain = 0.5f64.sqrt();
-        let input = || xavier_linear(d_model, d_model, gain, BiasInit::FanIn, device);
+        Self::over(d_model, d_model, n_heads, dropout, device)
+    }
+
+    /// Attention of `d_model` channels over a memory of `d_memory` channels.
+    pub fn over(d_memory: usize, d_model: usize, n_heads: usize, dropout: f64, device: &Device) -> Self {
+        // The gain of a packed query-key-value matrix, kept by the reference for separate ones of one width.
+        let gain = if d_memory == d_model { 0.5f64.sqrt() } else { 1.0 };
+        let input = |d_input| xavier_linear(d_input, d_model, gain, BiasInit::FanIn, device);
         Self {
-            k_proj: input(),
-            v_proj: input(),
-            q_proj: input(),
+            k_proj: input(d_memory),
+            v_proj: input(d_memory),
+            q_proj: input(d_model),
             out_proj: xavier_linear(d_model, d_model, 1.0, BiasInit::Zeros, device),
             dropout: Dropout::new(dropout),
             n_heads,

@@ -70,6 +70,12 @@ pub enum Activation {
     Relu,
     /// `x Φ(x)`, by the error function.
     Gelu,
+    /// The same by the hyperbolic tangent, fairseq's `gelu_accurate`.
+    GeluTanh,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// None at all, fairseq's `linear`.
+    Linear,
 }
 
 /// How a position becomes a vector.
@@ -81,6 +87,8 @@ pub enum PositionKind {
     Sinusoidal,
     /// A learnt table.
     Learned,
+    /// Not at all.
+    None,
 }
 
 /// How the feed-forward layer's weights start.
@@ -92,6 +100,80 @@ pub enum FeedForwardInit {
     Xavier,
     /// Xavier uniform as if the layer still expanded by two: the reference's `ratio_xavier` for IWSLT.
     RatioXavier,
+}
+
+/// What a branch of a self-attention layer does.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum BranchKind {
+    /// Attends.
+    Attention,
+    /// Convolves with a learnt filter.
+    Lightweight,
+    /// Convolves with a computed filter.
+    Dynamic,
+}
+
+/// A branch written out, where an architecture's own are not meant.
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+pub struct BranchSpec {
+    /// What it does. Required.
+    pub kind: BranchKind,
+    /// Its share of the channels. Required.
+    pub channels: usize,
+    /// Its heads. Required.
+    pub n_heads: usize,
+    /// The kernel size of a convolution in every layer. Default: the layer's entry of `kernel_sizes`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_size: Option<usize>,
+}
+
+/// One of the two stacks of layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stack {
+    /// Reads the source.
+    Encoder,
+    /// Writes the target.
+    Decoder,
+}
+
+/// What one stack has in place of the model's common keys. Every key is optional.
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Default)]
+#[serde(default)]
+pub struct StackConfig {
+    /// In place of `d_model`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub d_model: Option<usize>,
+    /// In place of `d_ff`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub d_ff: Option<usize>,
+    /// In place of `n_heads`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_heads: Option<usize>,
+    /// In place of `kernel_sizes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel_sizes: Option<Vec<usize>>,
+    /// In place of `glu`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub glu: Option<bool>,
+    /// In place of `pre_norm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pre_norm: Option<bool>,
+    /// In place of `final_norm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_norm: Option<bool>,
+    /// In place of `positions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positions: Option<PositionKind>,
+    /// In place of `branches`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branches: Option<Vec<BranchSpec>>,
+}
+
+impl StackConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A sequence-to-sequence model, or a language model of the same layers.
@@ -192,6 +274,15 @@ pub struct ModelConfig {
     /// `share_embeddings` is none
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptive_softmax: Option<AdaptiveSoftmaxConfig>,
+    /// The branches of every layer in the order of their channels. Default: those of the architecture
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branches: Option<Vec<BranchSpec>>,
+    /// Where the encoder differs. Default: nowhere
+    #[serde(default, skip_serializing_if = "StackConfig::is_default")]
+    pub encoder: StackConfig,
+    /// Where the decoder differs. Default: nowhere
+    #[serde(default, skip_serializing_if = "StackConfig::is_default")]
+    pub decoder: StackConfig,
 }
 
 /// Entries of the source and of the target vocabulary, special tokens included.
@@ -234,6 +325,12 @@ impl BranchConfig {
             Self::Attention { channels, .. } | Self::Convolution { channels, .. } => *channels,
         }
     }
+
+    fn n_heads(&self) -> usize {
+        match self {
+            Self::Attention { n_heads, .. } | Self::Convolution { n_heads, .. } => *n_heads,
+        }
+    }
 }
 
 impl ModelConfig {
@@ -270,11 +367,59 @@ impl ModelConfig {
             decoder_input_dim: None,
             adaptive_input: None,
             adaptive_softmax: None,
+            branches: None,
+            encoder: StackConfig::default(),
+            decoder: StackConfig::default(),
         }
+    }
+
+    /// The description of one stack: what it differs in is put in place of the common keys.
+    pub fn stack(&self, stack: Stack) -> Self {
+        let own = match stack {
+            Stack::Encoder => &self.encoder,
+            Stack::Decoder => &self.decoder,
+        };
+        Self {
+            d_model: own.d_model.unwrap_or(self.d_model),
+            d_ff: own.d_ff.unwrap_or(self.d_ff),
+            n_heads: own.n_heads.unwrap_or(self.n_heads),
+            kernel_sizes: own.kernel_sizes.as_ref().unwrap_or(&self.kernel_sizes).clone(),
+            glu: own.glu.unwrap_or(self.glu),
+            pre_norm: own.pre_norm.unwrap_or(self.pre_norm),
+            final_norm: own.final_norm.or(self.final_norm),
+            positions: own.positions.unwrap_or(self.positions),
+            branches: own.branches.as_ref().or(self.branches.as_ref()).cloned(),
+            encoder: StackConfig::default(),
+            decoder: StackConfig::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a layer norm ends a stack.
+    pub fn has_final_norm(&self) -> bool {
+        let norms_come_first = self.pre_norm || self.architecture == Architecture::Evolved;
+        self.final_norm.unwrap_or(norms_come_first)
+    }
+
+    /// Whether self-attention is a plain one and no list of branches.
+    pub(crate) fn is_plain_attention(&self) -> bool {
+        self.architecture == Architecture::Transformer && self.branches.is_none()
+    }
+
+    /// Whether a sentence's output depends on how far it is padded (see [`PaddingMask`]).
+    pub fn depends_on_padding(&self) -> bool {
+        let encoder = self.stack(Stack::Encoder);
+        let convolves = |branch: &BranchConfig| matches!(branch, BranchConfig::Convolution { .. });
+        self.padding_mask == PaddingMask::BeforeProjection
+            && self.conv_linear
+            && (0..encoder.encoder_layers).any(|layer| encoder.branches(layer).iter().any(convolves))
     }
 
     /// The branches of layer `layer`, in the order of their channels.
     pub(crate) fn branches(&self, layer: usize) -> Vec<BranchConfig> {
+        if let Some(branches) = &self.branches {
+            return branches.iter().map(|branch| self.written_out(branch, layer)).collect();
+        }
         let convolution = |channels, kind| BranchConfig::Convolution {
             channels,
             n_heads: self.branch_heads,
@@ -305,25 +450,34 @@ impl ModelConfig {
         }
     }
 
+    fn written_out(&self, branch: &BranchSpec, layer: usize) -> BranchConfig {
+        let BranchSpec {
+            kind,
+            channels,
+            n_heads,
+            kernel_size,
+        } = *branch;
+        let kind = match kind {
+            BranchKind::Attention => return BranchConfig::Attention { channels, n_heads },
+            BranchKind::Lightweight => ConvolutionKind::Lightweight,
+            BranchKind::Dynamic => ConvolutionKind::Dynamic,
+        };
+        BranchConfig::Convolution {
+            channels,
+            n_heads,
+            kernel_size: kernel_size.unwrap_or_else(|| self.kernel_sizes[layer]),
+            kind,
+        }
+    }
+
     /// Whether a convolution of this kind is gated: the reference's lightweight convolution ignores the flag.
     pub(crate) fn is_gated(&self, kind: ConvolutionKind) -> bool {
         self.conv_linear && self.glu && kind == ConvolutionKind::Dynamic
     }
 
-    /// Whether a sentence's output depends on how far it is padded (see [`PaddingMask`]).
-    pub fn depends_on_padding(&self) -> bool {
-        self.has_kernel_sizes() && self.conv_linear && self.padding_mask == PaddingMask::BeforeProjection
-    }
-
-    /// Whether layers have lightweight or dynamic convolutions.
+    /// Whether layers have lightweight or dynamic convolutions by their architecture.
     fn has_kernel_sizes(&self) -> bool {
         !matches!(self.architecture, Architecture::Transformer | Architecture::Evolved)
-    }
-
-    /// Whether a layer norm ends a stack.
-    pub(crate) fn has_final_norm(&self) -> bool {
-        let norms_come_first = self.pre_norm || self.architecture == Architecture::Evolved;
-        self.final_norm.unwrap_or(norms_come_first)
     }
 
     fn attention_channels(&self) -> usize {
@@ -357,49 +511,32 @@ impl ModelConfig {
                 return refuse(key, value.to_string(), "at least 0 and below 1".into());
             }
         }
-        if self.positions == PositionKind::Sinusoidal && self.d_model < 4 {
-            return refuse("d_model", self.d_model.to_string(), "4 or more".into());
+        let [encoder, decoder] = [Stack::Encoder, Stack::Decoder].map(|stack| self.stack(stack));
+        let is_evolved = self.architecture == Architecture::Evolved;
+        for (key, is_there) in [
+            ("encoder", !self.encoder.is_default()),
+            ("decoder", !self.decoder.is_default()),
+            ("branches", self.branches.is_some() && is_evolved),
+        ] {
+            if is_there && (is_evolved || self.task == Task::LanguageModel) {
+                let expected = "none in a language model or an evolved one";
+                return refuse(key, "a value".into(), expected.into());
+            }
         }
-        if !self.d_model.is_multiple_of(self.n_heads) {
-            return refuse(
-                "n_heads",
-                self.n_heads.to_string(),
-                format!("a divisor of d_model = {}", self.d_model),
-            );
-        }
-        if self.architecture == Architecture::Evolved {
+        if is_evolved {
             let n_heads = self.n_heads.max(MANY_HEADS);
             if !self.d_model.is_multiple_of(n_heads) {
                 let expected = format!("a multiple of the {n_heads} heads that a decoder cell begins with");
                 return refuse("d_model", self.d_model.to_string(), expected);
             }
         }
-        if self.architecture == Architecture::Lite && !(1..self.d_model).contains(&self.attention_channels()) {
-            let found = self.attention_channels().to_string();
-            return refuse(
-                "attention_channels",
-                found,
-                format!("between 1 and d_model - 1 = {}", self.d_model - 1),
-            );
+        if self.task == Task::Seq2Seq {
+            encoder.validate_stack(Stack::Encoder, self.encoder_layers)?;
         }
-        if self.has_kernel_sizes() {
-            let n_layers = match self.task {
-                Task::Seq2Seq => self.encoder_layers.max(self.decoder_layers),
-                Task::LanguageModel => self.decoder_layers,
-            };
-            if self.kernel_sizes.len() < n_layers {
-                let found = format!("{} entries", self.kernel_sizes.len());
-                return refuse("kernel_sizes", found, format!("one a layer, {n_layers}"));
-            }
-            if let Some(even) = self.kernel_sizes.iter().find(|k| *k % 2 == 0) {
-                return refuse("kernel_sizes", even.to_string(), "odd numbers".into());
-            }
-            for branch in self.branches(0) {
-                if !branch.channels().is_multiple_of(self.branch_heads) {
-                    let expected = format!("a divisor of the branch's {} channels", branch.channels());
-                    return refuse("branch_heads", self.branch_heads.to_string(), expected);
-                }
-            }
+        decoder.validate_stack(Stack::Decoder, self.decoder_layers)?;
+        if self.share_embeddings == ShareEmbeddings::All && encoder.d_model != decoder.d_model {
+            let found = format!("\"all\" with widths {} and {}", encoder.d_model, decoder.d_model);
+            return refuse("share_embeddings", found, "\"decoder\", \"none\", or one width".into());
         }
         if self.share_embeddings == ShareEmbeddings::All && sizes.source != sizes.target {
             let found = format!(
@@ -413,6 +550,80 @@ impl ModelConfig {
             );
         }
         self.validate_task(sizes.target)
+    }
+
+    /// Of the description of one stack of `n_layers` layers.
+    fn validate_stack(&self, stack: Stack, n_layers: usize) -> Result<(), ConfigError> {
+        let refuse = |key, found: String, expected: String| Err(ConfigError { key, found, expected });
+        for (key, value) in [
+            ("d_model", self.d_model),
+            ("d_ff", self.d_ff),
+            ("n_heads", self.n_heads),
+        ] {
+            if value == 0 {
+                return refuse(key, "0".into(), "1 or more".into());
+            }
+        }
+        if self.positions == PositionKind::Sinusoidal && self.d_model < 4 {
+            return refuse("d_model", self.d_model.to_string(), "4 or more".into());
+        }
+        // A decoder's are those of cross-attention, all others those of a plain self-attention.
+        let attends_source = stack == Stack::Decoder && self.task == Task::Seq2Seq;
+        let uses_heads = attends_source || !(self.branches.is_some() || self.has_kernel_sizes());
+        if uses_heads && !self.d_model.is_multiple_of(self.n_heads) {
+            return refuse(
+                "n_heads",
+                self.n_heads.to_string(),
+                format!("a divisor of d_model = {}", self.d_model),
+            );
+        }
+        if self.branches.is_none() && !self.has_kernel_sizes() {
+            return Ok(());
+        }
+        let is_lite = self.architecture == Architecture::Lite && self.branches.is_none();
+        if is_lite && !(1..self.d_model).contains(&self.attention_channels()) {
+            let found = self.attention_channels().to_string();
+            return refuse(
+                "attention_channels",
+                found,
+                format!("between 1 and d_model - 1 = {}", self.d_model - 1),
+            );
+        }
+        let listed = |branch: &BranchSpec| branch.kind != BranchKind::Attention && branch.kernel_size.is_none();
+        let uses_list = self.branches.as_ref().is_none_or(|all| all.iter().any(listed));
+        if uses_list && self.kernel_sizes.len() < n_layers {
+            let found = format!("{} entries", self.kernel_sizes.len());
+            return refuse("kernel_sizes", found, format!("one a layer, {n_layers}"));
+        }
+        for branch in (0..n_layers).flat_map(|layer| self.branches(layer)) {
+            let (channels, n_heads) = (branch.channels(), branch.n_heads());
+            if n_heads == 0 || !channels.is_multiple_of(n_heads) {
+                let key = if self.branches.is_some() {
+                    "branches"
+                } else {
+                    "branch_heads"
+                };
+                let expected = format!("a divisor of the branch's {channels} channels");
+                return refuse(key, n_heads.to_string(), expected);
+            }
+            let BranchConfig::Convolution { kernel_size, .. } = branch else {
+                continue;
+            };
+            // Around a position there is an odd number of taps; up to one, any number.
+            if kernel_size == 0 || (stack == Stack::Encoder && kernel_size % 2 == 0) {
+                let expected = match stack {
+                    Stack::Encoder => "odd numbers",
+                    Stack::Decoder => "1 or more",
+                };
+                return refuse("kernel_sizes", kernel_size.to_string(), expected.into());
+            }
+        }
+        let total: usize = self.branches.iter().flatten().map(|branch| branch.channels).sum();
+        if self.branches.is_some() && total != self.d_model {
+            let expected = format!("d_model = {} together", self.d_model);
+            return refuse("branches", format!("{total} channels"), expected);
+        }
+        Ok(())
     }
 }
 

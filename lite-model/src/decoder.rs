@@ -49,13 +49,14 @@ pub(crate) trait DecoderBlock {
     fn step(&self, x: Tensor<3>, state: &mut MixerState, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>);
 }
 
-/// The layers of a decoder, or the cells of an `evolved` one.
-pub(crate) fn stack(config: &ModelConfig, device: &Device) -> (Vec<DecoderLayer>, Vec<DecoderCell>) {
+/// The layers of a decoder, which `config` describes, or the cells of an `evolved` one, over an encoder's output of
+/// `d_memory` channels.
+pub(crate) fn stack(config: &ModelConfig, d_memory: usize, device: &Device) -> (Vec<DecoderLayer>, Vec<DecoderCell>) {
     let n_blocks = 0..config.decoder_layers;
     if config.architecture == Architecture::Evolved {
         (vec![], n_blocks.map(|_| DecoderCell::new(config, device)).collect())
     } else {
-        let layers = n_blocks.map(|layer| DecoderLayer::new(config, layer, device));
+        let layers = n_blocks.map(|layer| DecoderLayer::new(config, d_memory, layer, device));
         (layers.collect(), vec![])
     }
 }
@@ -70,15 +71,15 @@ pub(crate) fn blocks<'a>(
 }
 
 impl DecoderLayer {
-    /// Layer `layer` of the decoder.
-    pub fn new(config: &ModelConfig, layer: usize, device: &Device) -> Self {
+    /// Layer `layer` of a decoder, which `config` describes, over an encoder's output of `d_memory` channels.
+    pub fn new(config: &ModelConfig, d_memory: usize, layer: usize, device: &Device) -> Self {
         let has_source = config.task == Task::Seq2Seq;
+        let (d_model, n_heads, dropout) = (config.d_model, config.n_heads, config.attention_dropout);
         Self {
             self_attn: TokenMixer::new(config, layer, true, device),
-            self_attn_layer_norm: layer_norm(config.d_model, device),
-            encoder_attn: has_source
-                .then(|| Attention::new(config.d_model, config.n_heads, config.attention_dropout, device)),
-            encoder_attn_layer_norm: has_source.then(|| layer_norm(config.d_model, device)),
+            self_attn_layer_norm: layer_norm(d_model, device),
+            encoder_attn: has_source.then(|| Attention::over(d_memory, d_model, n_heads, dropout, device)),
+            encoder_attn_layer_norm: has_source.then(|| layer_norm(d_model, device)),
             feed_forward: FeedForward::new(config, device),
             final_layer_norm: layer_norm(config.d_model, device),
             residual: Residual::new(config),

@@ -52,7 +52,7 @@ pub(crate) fn layer_norm(d_model: usize, device: &Device) -> LayerNorm {
 }
 
 impl EncoderLayer {
-    /// Layer `layer` of the encoder.
+    /// Layer `layer` of an encoder, which `config` describes.
     pub fn new(config: &ModelConfig, layer: usize, device: &Device) -> Self {
         Self {
             self_attn: TokenMixer::new(config, layer, false, device),

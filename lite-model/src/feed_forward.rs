@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::activation::relu;
+use burn::tensor::activation::{relu, tanh};
 use burn::tensor::{Device, Tensor};
 
 use crate::config::{Activation, FeedForwardInit, ModelConfig};
@@ -50,6 +50,13 @@ impl FeedForward {
             Activation::Relu => relu(hidden),
             // Composed here: the gradient of Burn's own is off by 1e-3.
             Activation::Gelu => hidden.clone() * (hidden.mul_scalar(0.5f64.sqrt()).erf() + 1.0).mul_scalar(0.5),
+            // fairseq `gelu_accurate`
+            Activation::GeluTanh => {
+                let cubic = hidden.clone() + hidden.clone().powi_scalar(3).mul_scalar(0.044715);
+                hidden * (tanh(cubic.mul_scalar((2.0 / std::f64::consts::PI).sqrt())) + 1.0).mul_scalar(0.5)
+            }
+            Activation::Tanh => tanh(hidden),
+            Activation::Linear => hidden,
         };
         apply_linear(&self.fc2, self.dropout.forward(hidden))
     }

@@ -78,7 +78,7 @@ impl ModelConfig {
         };
         let has_own_output = self.adaptive_softmax.is_none() && self.share_embeddings == ShareEmbeddings::None;
         let adaptive_softmax = self.adaptive_softmax.as_ref();
-        let (layers, cells) = decoder::stack(self, device);
+        let (layers, cells) = decoder::stack(self, d_model, device);
         let decoder = Decoder {
             embed_tokens,
             embed_positions: Positions::new(self.positions, d_model, self.max_target_positions, device),

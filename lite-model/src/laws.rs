@@ -5,9 +5,15 @@ mod language_model;
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 
-use crate::config::{Architecture, ConvolutionKind, ModelConfig, PaddingMask, VocabularySizes};
+use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot};
+
+use crate::config::{
+    Activation, Architecture, BranchKind, BranchSpec, ConvolutionKind, ModelConfig, PaddingMask, PositionKind,
+    ShareEmbeddings, StackConfig, VocabularySizes,
+};
 use crate::seq2seq::Seq2Seq;
 use crate::tokens::PAD;
+use crate::{cost, layout};
 
 /// Two float32 evaluations of the same sums in another order.
 const TOLERANCE: f32 = 1e-5;
@@ -36,7 +42,52 @@ fn configs() -> Vec<ModelConfig> {
         new(Architecture::LightConv),
         new(Architecture::DynamicConv),
         new(Architecture::Evolved),
+        two_stacks(),
+        ModelConfig {
+            decoder: two_stacks().decoder,
+            share_embeddings: ShareEmbeddings::None,
+            activation: Activation::GeluTanh,
+            ..new(Architecture::Transformer)
+        },
     ]
+}
+
+/// Two stacks that have next to nothing in common.
+fn two_stacks() -> ModelConfig {
+    let branch = |kind, channels, n_heads, kernel_size| BranchSpec {
+        kind,
+        channels,
+        n_heads,
+        kernel_size,
+    };
+    ModelConfig {
+        encoder_layers: 1,
+        decoder_layers: 2,
+        share_embeddings: ShareEmbeddings::Decoder,
+        encoder: StackConfig {
+            d_model: Some(12),
+            d_ff: Some(20),
+            branches: Some(vec![
+                branch(BranchKind::Dynamic, 4, 2, Some(5)),
+                branch(BranchKind::Attention, 6, 3, None),
+                branch(BranchKind::Lightweight, 2, 1, None),
+            ]),
+            positions: Some(PositionKind::Learned),
+            ..StackConfig::default()
+        },
+        decoder: StackConfig {
+            n_heads: Some(8),
+            kernel_sizes: Some(vec![1, 4]),
+            glu: Some(false),
+            pre_norm: Some(true),
+            branches: Some(vec![
+                branch(BranchKind::Lightweight, 4, 4, Some(2)),
+                branch(BranchKind::Dynamic, 12, 2, None),
+            ]),
+            ..StackConfig::default()
+        },
+        ..ModelConfig::new(Architecture::Lite, 16, 24)
+    }
 }
 
 /// A model whose biases are far from their neutral start, since a law could hold at zero by chance.
@@ -178,13 +229,15 @@ fn padding_is_invisible_when_masked_after_the_projection() {
 #[test]
 fn padding_leaks_through_the_bias_when_masked_before_as_in_the_reference() {
     for config in configs() {
-        // The convolutions of `evolved` mask their own input.
-        let has_convolution = !matches!(config.architecture, Architecture::Transformer | Architecture::Evolved);
+        assert!(!config.depends_on_padding());
         let config = ModelConfig {
             padding_mask: PaddingMask::BeforeProjection,
             ..config
         };
-        assert_eq!(padding_effect(&config, true) > 1e-3, has_convolution, "{config:?}");
+        // The convolutions of `evolved` mask their own input.
+        let depends = !matches!(config.architecture, Architecture::Transformer | Architecture::Evolved);
+        assert_eq!(config.depends_on_padding(), depends, "{config:?}");
+        assert_eq!(padding_effect(&config, true) > 1e-3, depends, "{config:?}");
     }
 }
 
@@ -206,6 +259,33 @@ fn dropout_acts_in_training_only() {
         let twice = [0; 2].map(|_| trained.features(source(&autodiff), target(&autodiff)).inner());
         assert!(largest(twice[0].clone() - twice[1].clone()) > 1e-3, "{config:?}");
     }
+}
+
+#[test]
+fn a_file_of_weights_is_laid_out_as_the_description_says() {
+    let device = Device::flex();
+    let sizes = VocabularySizes::joint(VOCABULARY);
+    for config in configs() {
+        check_layout(&config.init(sizes, &device).unwrap(), &config);
+    }
+}
+
+fn check_layout(model: &impl ModuleSnapshot, config: &ModelConfig) {
+    let sizes = VocabularySizes::joint(VOCABULARY);
+    let Some(mut expected) = layout::tensors(config, sizes) else {
+        assert_eq!(config.architecture, Architecture::Evolved);
+        return;
+    };
+    let mut found: Vec<(String, Vec<usize>)> = model
+        .collect(None, Some(Box::new(BurnToPyTorchAdapter)), true)
+        .iter()
+        .map(|tensor| (tensor.name.replace(".feed_forward.", "."), tensor.shape.to_vec()))
+        .collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected, "{config:?}");
+    let n_parameters: usize = expected.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    assert_eq!(cost::parameters(config, sizes).total, n_parameters, "{config:?}");
 }
 
 #[test]
@@ -269,6 +349,30 @@ fn what_cannot_be_built_is_refused_with_its_key() {
                 ..base.clone()
             },
             "attention_channels",
+        ),
+        (
+            ModelConfig {
+                decoder: StackConfig {
+                    n_heads: Some(3),
+                    ..StackConfig::default()
+                },
+                ..base.clone()
+            },
+            "n_heads",
+        ),
+        (
+            ModelConfig {
+                branches: two_stacks().encoder.branches,
+                ..base.clone()
+            },
+            "branches",
+        ),
+        (
+            ModelConfig {
+                share_embeddings: ShareEmbeddings::All,
+                ..two_stacks()
+            },
+            "share_embeddings",
         ),
     ] {
         assert_eq!(config.validate(sizes).unwrap_err().key, key);

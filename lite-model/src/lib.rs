@@ -7,7 +7,7 @@
 //! - [`evolved`]: the cells of the Evolved Transformer.
 //! - [`encoder`], [`decoder`], [`feed_forward`], [`embedding`], [`positions`], [`dropout`]: the layers.
 //! - [`cost`]: parameters and Mult-Adds by part, as the paper counts them and in full, from a config alone.
-//! - [`weights`]: files of weights, under the reference's names.
+//! - [`weights`]: files of weights, under the reference's names; [`layout`]: which there are, from a config alone.
 //!
 //! It knows tensors: no text, no corpus, no optimiser, no command line.
 
@@ -30,6 +30,7 @@ mod init;
 pub mod language_model;
 #[cfg(test)]
 mod laws;
+pub mod layout;
 pub mod long_short;
 pub mod positions;
 pub mod seq2seq;

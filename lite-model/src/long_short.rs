@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::attention::{Attention, KeysValues};
-use crate::config::{Architecture, BranchConfig, ModelConfig};
+use crate::config::{BranchConfig, ModelConfig};
 use crate::convolution::{Convolution, Window};
 
 /// One way of moving information between positions.
@@ -135,8 +135,7 @@ impl MultiBranch {
 impl TokenMixer {
     /// The mixer of layer `layer`; a causal one looks at no later position.
     pub(crate) fn new(config: &ModelConfig, layer: usize, is_causal: bool, device: &Device) -> Self {
-        let branches = config.branches(layer);
-        if config.architecture == Architecture::Transformer {
+        if config.is_plain_attention() {
             return Self::Attention(Attention::new(
                 config.d_model,
                 config.n_heads,
@@ -144,6 +143,7 @@ impl TokenMixer {
                 device,
             ));
         }
+        let branches = config.branches(layer);
         Self::MultiBranch(MultiBranch {
             branches: branches
                 .iter()

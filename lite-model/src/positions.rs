@@ -1,4 +1,4 @@
-//! Positions: sines and cosines in two halves, or a learnt table
+//! Positions: sines and cosines in two halves, a learnt table, or none
 //! (fairseq `sinusoidal_positional_embedding.py`, `learned_positional_embedding.py`).
 
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::tokens::PAD;
 pub struct Positions {
     /// The learnt table, `[max_positions + 2, d_model]`.
     weight: Option<Param<Tensor<2>>>,
+    /// Empty where there are no positions.
     #[module(skip)]
     sinusoid: Arc<Vec<f32>>,
     #[module(skip)]
@@ -28,6 +29,7 @@ impl Positions {
     pub fn new(kind: PositionKind, d_model: usize, max_positions: usize, device: &Device) -> Self {
         let n_rows = max_positions + PAD as usize + 1;
         let (weight, table) = match kind {
+            PositionKind::None => (None, vec![]),
             PositionKind::Sinusoidal => (None, sinusoid(n_rows, d_model)),
             PositionKind::Learned => {
                 let std = (d_model as f64).powf(-0.5);
@@ -50,6 +52,9 @@ impl Positions {
     /// - output: `[batch_size, length, d_model]`
     pub fn forward(&self, tokens: &Tensor<2, Int>) -> Tensor<3> {
         let [batch_size, length] = tokens.dims();
+        if self.is_absent() {
+            return Tensor::zeros([batch_size, length, self.d_model], &tokens.device());
+        }
         let is_token = tokens.clone().not_equal_elem(PAD).int();
         let positions = is_token.clone().cumsum(1) * is_token + PAD;
         let rows = self.rows(length + PAD as usize + 1, &tokens.device());
@@ -59,6 +64,9 @@ impl Positions {
 
     /// The vector of the token at `offset`, from 0, of a sequence without padding: `[1, 1, d_model]`.
     pub fn step(&self, offset: usize, device: &Device) -> Tensor<3> {
+        if self.is_absent() {
+            return Tensor::zeros([1, 1, self.d_model], device);
+        }
         let row = offset + PAD as usize + 1;
         match &self.weight {
             Some(weight) => weight.val().narrow(0, row, 1).unsqueeze_dim(0),
@@ -67,6 +75,10 @@ impl Positions {
                 Tensor::from_data(TensorData::new(row, [1, 1, self.d_model]), device)
             }
         }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.weight.is_none() && self.sinusoid.is_empty()
     }
 
     fn rows(&self, n_rows: usize, device: &Device) -> Tensor<2> {
@@ -110,7 +122,7 @@ mod tests {
     #[test]
     fn steps_are_rows_of_the_full_pass() {
         let device = Device::flex();
-        for kind in [PositionKind::Sinusoidal, PositionKind::Learned] {
+        for kind in [PositionKind::Sinusoidal, PositionKind::Learned, PositionKind::None] {
             let positions = Positions::new(kind, 6, 9, &device);
             let full = positions.forward(&Tensor::from_ints([[4, 5, 6, 7]], &device));
             for i in 0..4 {

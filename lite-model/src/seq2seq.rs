@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
-use crate::config::{Architecture, ModelConfig, ShareEmbeddings, Task, VocabularySizes};
+use crate::config::{Architecture, ModelConfig, ShareEmbeddings, Stack, Task, VocabularySizes};
 use crate::decoder::{self, DecoderBlock, DecoderLayer};
 use crate::dropout::Dropout;
 use crate::embedding::{self, Embedding};
@@ -55,31 +55,34 @@ impl ModelConfig {
     pub fn init(&self, sizes: VocabularySizes, device: &Device) -> Result<Seq2Seq, ConfigError> {
         self.validate(sizes)?;
         self.check_task(Task::Seq2Seq)?;
-        let d_model = self.d_model;
-        let final_norm = || self.has_final_norm().then(|| layer_norm(d_model, device));
+        let final_norm = |stack: &Self| stack.has_final_norm().then(|| layer_norm(stack.d_model, device));
+        let stack = self.stack(Stack::Encoder);
+        let d_memory = stack.d_model;
         let n_blocks = 0..self.encoder_layers;
         let (layers, cells) = if self.architecture == Architecture::Evolved {
             (vec![], n_blocks.map(|_| EncoderCell::new(self, device)).collect())
         } else {
-            let layers = n_blocks.map(|layer| EncoderLayer::new(self, layer, device));
+            let layers = n_blocks.map(|layer| EncoderLayer::new(&stack, layer, device));
             (layers.collect(), vec![])
         };
         let encoder = Encoder {
-            embed_tokens: Embedding::new(sizes.source, d_model, device),
-            embed_positions: Positions::new(self.positions, d_model, self.max_source_positions, device),
+            embed_tokens: Embedding::new(sizes.source, d_memory, device),
+            embed_positions: Positions::new(stack.positions, d_memory, self.max_source_positions, device),
             layers,
             cells,
-            layer_norm: final_norm(),
+            layer_norm: final_norm(&stack),
             dropout: Dropout::new(self.dropout),
         };
         let share = self.share_embeddings;
-        let (layers, cells) = decoder::stack(self, device);
+        let stack = self.stack(Stack::Decoder);
+        let d_model = stack.d_model;
+        let (layers, cells) = decoder::stack(&stack, d_memory, device);
         let decoder = Decoder {
             embed_tokens: (share != ShareEmbeddings::All).then(|| Embedding::new(sizes.target, d_model, device)),
-            embed_positions: Positions::new(self.positions, d_model, self.max_target_positions, device),
+            embed_positions: Positions::new(stack.positions, d_model, self.max_target_positions, device),
             layers,
             cells,
-            layer_norm: final_norm(),
+            layer_norm: final_norm(&stack),
             embed_out: (share == ShareEmbeddings::None).then(|| embedding::table(sizes.target, d_model, false, device)),
             dropout: Dropout::new(self.dropout),
         };

@@ -100,23 +100,25 @@ pub fn average(paths: &[&Path], output: &Path) -> Result<(), WeightsError> {
         }
     }
     let n_files = paths.len() as f32;
-    let means: Vec<(String, Vec<usize>, Vec<u8>)> = sums
-        .into_iter()
-        .map(|(name, shape, sum)| {
-            (
-                name,
-                shape,
-                sum.iter().flat_map(|x| (x / n_files).to_le_bytes()).collect(),
-            )
-        })
+    for (_, _, sum) in &mut sums {
+        sum.iter_mut().for_each(|x| *x /= n_files);
+    }
+    write(&sums, output)
+}
+
+/// Writes tensors by name, shape and elements in row-major order, which [`load`] then reads.
+pub fn write(tensors: &[(String, Vec<usize>, Vec<f32>)], path: &Path) -> Result<(), WeightsError> {
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|(_, _, values)| values.iter().flat_map(|x| x.to_le_bytes()).collect())
         .collect();
-    let mut views = Vec::with_capacity(means.len());
-    for (name, shape, bytes) in &means {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|error| file_error(output, error))?;
+    let mut views = Vec::with_capacity(tensors.len());
+    for ((name, shape, _), bytes) in tensors.iter().zip(&bytes) {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|error| file_error(path, error))?;
         views.push((name.as_str(), view));
     }
     // The writer renames a finished file onto the name, so nothing half-written is ever found under it.
-    serialize_to_file(views, None, output).map_err(|error| file_error(output, error))
+    serialize_to_file(views, None, path).map_err(|error| file_error(path, error))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, WeightsError> {

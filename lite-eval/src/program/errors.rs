@@ -5,6 +5,7 @@ use std::io;
 use experiments::{DefinitionError, RunError};
 use lite_data::DataError;
 use lite_eval::device::DeviceError;
+use lite_eval::import::ImportError;
 use lite_eval::run::OpenError;
 
 /// Writes `error:` and `hint:` lines.
@@ -44,6 +45,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<RunError>() {
         return run_hint(error);
+    }
+    if let Some(error) = cause.downcast_ref::<ImportError>() {
+        return error.hint();
     }
     match cause.downcast_ref::<OpenError>()? {
         OpenError::Run(error) => run_hint(error),

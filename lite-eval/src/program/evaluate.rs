@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::ValueEnum;
 use lite_data::progress::Stderr;
-use lite_data::{PrepareOptions, prepare};
+use lite_data::{Corpus, DataError, PrepareOptions, prepare};
 use lite_eval::evaluate::{Split, evaluate};
 use lite_eval::run::Run;
 
@@ -55,6 +55,14 @@ impl From<SplitName> for Split {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
     let run = Run::open(&arguments.run, &device)?;
+    if run.data.corpus == Corpus::Files && run.data.files.is_empty() {
+        return Err(DataError::Config {
+            message: "the run names no corpus, as imported runs do not".into(),
+            hint: "its test set can be given to `lite-eval translate`, and the translations to `lite-eval metrics`"
+                .into(),
+        }
+        .into());
+    }
     let progress = Stderr::default();
     let options = PrepareOptions {
         data_root: arguments.data.clone(),

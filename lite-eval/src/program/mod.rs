@@ -4,9 +4,12 @@ mod bench;
 mod cost;
 mod errors;
 mod evaluate;
+mod import;
 mod metrics;
 mod perplexity;
 mod plot;
+mod score;
+mod search;
 mod tables;
 mod translate;
 
@@ -15,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use lite_eval::device::DeviceName;
 
 /// Translates, scores and compares what lite-train trained.
@@ -29,6 +32,7 @@ pub struct Arguments {
 #[derive(Subcommand, Debug)]
 enum Command {
     Translate(translate::Arguments),
+    Score(score::Arguments),
     Evaluate(evaluate::Arguments),
     Metrics(metrics::Arguments),
     Perplexity(perplexity::Arguments),
@@ -36,12 +40,14 @@ enum Command {
     Tables(tables::Arguments),
     Plot(plot::Arguments),
     Bench(bench::Arguments),
+    Import(import::Arguments),
 }
 
 /// Does what the command line says.
 pub fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Translate(arguments) => translate::run(&arguments),
+        Command::Score(arguments) => score::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Metrics(arguments) => metrics::run(&arguments),
         Command::Perplexity(arguments) => perplexity::run(&arguments),
@@ -49,6 +55,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Tables(arguments) => tables::run(&arguments),
         Command::Plot(arguments) => plot::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,6 +74,15 @@ struct DeviceArguments {
     /// flex, ndarray, wgpu or cuda; the last two need `--features`
     #[arg(long, value_name = "DEVICE", default_value = "flex")]
     device: DeviceName,
+}
+
+/// How lines are read.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq)]
+enum InputFormat {
+    /// Text, which the run's tokeniser cuts into pieces
+    Text,
+    /// Pieces of the run's vocabulary
+    Tokens,
 }
 
 /// Where records are.

@@ -9,8 +9,7 @@ use lite_data::progress::Stderr;
 use lite_eval::perplexity::{BreakMode, PerplexitySettings, perplexity};
 use lite_eval::run::Run;
 
-use super::translate::InputFormat;
-use super::{DeviceArguments, print_json, read_lines};
+use super::{DeviceArguments, InputFormat, print_json, read_lines};
 
 /// Measure the perplexity of a text under a language model
 ///

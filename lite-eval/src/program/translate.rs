@@ -4,19 +4,20 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use burn::tensor::Device;
-use clap::ValueEnum;
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::cut_message;
 use lite_eval::run::Run;
 use lite_eval::{Hypothesis, fit, translate};
 use serde::Serialize;
 
-use super::{DeviceArguments, print_json, text_line};
+use super::search::SearchArguments;
+use super::{DeviceArguments, InputFormat, print_json, text_line};
 
 /// Translate lines from stdin to stdout
 ///
 /// Lines are read in groups, decoded in batches sorted by length, and written in their order. An empty line gives an
-/// empty line. With --json, one object a line:
+/// empty line. A model whose convolutions see padding, as an imported one's do, depends on its batches: there all lines
+/// are read first, and the batches are those of fairseq's generate.py. With --json, one object a line:
 /// {"line": 0, "hypotheses": [{"text": "..", "tokens": [".."], "score": -4.25, "token_scores": [..]}]}
 /// where the last token is </s>.
 #[derive(clap::Args, Debug)]
@@ -25,18 +26,6 @@ pub struct Arguments {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Hypotheses followed at a time [default: the definition's]
-    #[arg(long, value_name = "N")]
-    beam: Option<usize>,
-    /// Exponent of the length that divides a score [default: the definition's]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    length_penalty: Option<f32>,
-    /// Sentences decoded together [default: the definition's]
-    #[arg(long, value_name = "N")]
-    batch_size: Option<usize>,
-    /// Hypotheses written for each line; above 1 as LINE, SCORE and TEXT between tabs
-    #[arg(long, value_name = "N")]
-    n_best: Option<usize>,
     /// Whether a line is text or pieces between spaces
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     input_format: InputFormat,
@@ -44,15 +33,9 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    search: SearchArguments,
+    #[command(flatten)]
     device: DeviceArguments,
-}
-
-#[derive(ValueEnum, Debug, Clone, Copy, PartialEq)]
-pub(super) enum InputFormat {
-    /// Text, which the run's tokeniser cuts into pieces
-    Text,
-    /// Pieces of the run's vocabulary
-    Tokens,
 }
 
 #[derive(Serialize)]
@@ -75,11 +58,14 @@ const BATCHES_READ: usize = 8;
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
     let run = Run::open(&arguments.run, &device)?;
-    let config = decode_config(arguments, &run.decode)?;
+    let config = arguments.search.config(&run.decode)?;
     let stdin = io::stdin();
     // A person who types wants an answer to every line.
     let group_size = if stdin.is_terminal() {
         1
+    } else if run.model_config.depends_on_padding() {
+        // The batches are part of the result, and they are cut from all lines in the order of their lengths.
+        usize::MAX
     } else {
         BATCHES_READ * config.batch_size
     };
@@ -93,19 +79,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         translate_group(arguments, &run, &config, &device, first, &lines)?;
         first += lines.len();
     }
-}
-
-fn decode_config(arguments: &Arguments, defaults: &DecodeConfig) -> anyhow::Result<DecodeConfig> {
-    let beam = arguments.beam.unwrap_or(defaults.beam);
-    let config = DecodeConfig {
-        beam,
-        length_penalty: arguments.length_penalty.unwrap_or(defaults.length_penalty),
-        batch_size: arguments.batch_size.unwrap_or(defaults.batch_size),
-        n_best: arguments.n_best.unwrap_or(defaults.n_best.min(beam.max(1))),
-        ..defaults.clone()
-    };
-    config.validate()?;
-    Ok(config)
 }
 
 fn read_group(input: &mut impl BufRead, first: usize, size: usize) -> anyhow::Result<Vec<String>> {

@@ -1,75 +1,46 @@
-//! What the tests of metrics read.
-#![allow(dead_code, reason = "each test program uses a part")]
+//! The program as a test sees it, and files of tensors.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use flate2::read::GzDecoder;
-use serde::de::DeserializeOwned;
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
 
-pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+/// `lite-eval` with these arguments, run in its crate's folder.
+pub fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
 }
 
-/// A file of the real corpora, where they stand beside the checkout.
-pub fn data(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data")
-        .join(name);
-    path.exists().then_some(path)
+pub fn stdout(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
 }
 
-pub fn json<T: DeserializeOwned>(name: &str) -> T {
-    serde_json::from_str(&std::fs::read_to_string(fixture(name)).unwrap()).unwrap()
+pub fn stderr(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
 }
 
-pub fn lines(path: &Path) -> Vec<String> {
-    split(&std::fs::read_to_string(path).unwrap())
-}
-
-pub fn gzip_lines(path: &Path) -> Vec<String> {
-    let mut text = String::new();
-    GzDecoder::new(std::fs::File::open(path).unwrap())
-        .read_to_string(&mut text)
-        .unwrap();
-    split(&text)
-}
-
-fn split(text: &str) -> Vec<String> {
-    text.trim_end_matches('\n').split('\n').map(String::from).collect()
-}
-
-/// Makes a system of a reference, as `fixtures/make_metrics.py` does.
-pub struct Noise(pub u64);
-
-impl Noise {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n
-    }
-
-    fn line(&mut self, line: &str) -> String {
-        let mut words = Vec::new();
-        for word in line.split(' ') {
-            match self.below(16) {
-                0 => {}
-                1 => words.extend([word.to_string(), word.into()]),
-                2 => words.push(format!("{word}s")),
-                3 => words.push(word.chars().rev().collect()),
-                _ => words.push(word.into()),
-            }
-        }
-        if words.len() > 1 && self.below(3) == 0 {
-            let start = 1 + self.below(words.len() - 1);
-            words.rotate_left(start);
-        }
-        words.join(" ")
-    }
-
-    pub fn lines(mut self, lines: &[String]) -> Vec<String> {
-        lines.iter().map(|line| self.line(line)).collect()
-    }
+/// Every tensor of a file: shape, and elements as floats.
+pub fn floats(path: &Path) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let parsed = SafeTensors::deserialize(&bytes).unwrap();
+    let tensors = parsed.iter().map(|(name, tensor)| {
+        let data = tensor.data();
+        let values = match tensor.dtype() {
+            Dtype::F32 => data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            Dtype::I64 => data
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| i64::from_le_bytes(*b) as f32)
+                .collect(),
+            Dtype::U8 => data.iter().map(|b| f32::from(*b)).collect(),
+            other => panic!("{name}: {other:?}"),
+        };
+        (name.to_owned(), (tensor.shape().to_vec(), values))
+    });
+    tensors.collect()
 }

@@ -35,7 +35,9 @@ use std::ops::Add;
 
 use serde::Serialize;
 
-use crate::config::{Architecture, BranchConfig, ModelConfig, PositionKind, ShareEmbeddings, Task, VocabularySizes};
+use crate::config::{
+    Architecture, BranchConfig, ModelConfig, PositionKind, ShareEmbeddings, Stack, Task, VocabularySizes,
+};
 use crate::evolved;
 use crate::tokens::PAD;
 use language_model::language_model;
@@ -171,27 +173,30 @@ impl Cost {
 
     fn seq2seq(&mut self, config: &ModelConfig, sizes: VocabularySizes, lengths: Lengths) {
         let Self { encoder, decoder } = self;
-        let d_model = config.d_model;
-        encoder.table(Part::Embedding, sizes.source, d_model);
-        if config.share_embeddings != ShareEmbeddings::All {
-            decoder.table(Part::Embedding, sizes.target, d_model);
+        let share = config.share_embeddings;
+        let [source, target] = [Stack::Encoder, Stack::Decoder].map(|stack| config.stack(stack));
+        encoder.table(Part::Embedding, sizes.source, source.d_model);
+        if share != ShareEmbeddings::All {
+            decoder.table(Part::Embedding, sizes.target, target.d_model);
         }
-        positions(encoder, config, config.max_source_positions, lengths.source);
-        positions(decoder, config, config.max_target_positions, lengths.target);
+        positions(encoder, &source, config.max_source_positions, lengths.source);
+        positions(decoder, &target, config.max_target_positions, lengths.target);
         for layer in 0..config.encoder_layers {
-            encoder_layer(encoder, config, layer, lengths);
+            encoder_layer(encoder, &source, layer, lengths);
         }
         for layer in 0..config.decoder_layers {
-            decoder_layer(decoder, config, layer, lengths);
+            decoder_layer(decoder, &target, source.d_model, layer, lengths);
         }
-        if config.has_final_norm() {
-            encoder.layer_norm(d_model, lengths.source);
-            decoder.layer_norm(d_model, lengths.target);
+        if source.has_final_norm() {
+            encoder.layer_norm(source.d_model, lengths.source);
         }
-        if config.share_embeddings == ShareEmbeddings::None {
-            decoder.counted_table(Part::OutputProjection, sizes.target, d_model);
+        if target.has_final_norm() {
+            decoder.layer_norm(target.d_model, lengths.target);
         }
-        decoder.logits(d_model, sizes.target, lengths.target);
+        if share == ShareEmbeddings::None {
+            decoder.counted_table(Part::OutputProjection, sizes.target, target.d_model);
+        }
+        decoder.logits(target.d_model, sizes.target, lengths.target);
     }
 
     /// The whole model.
@@ -215,7 +220,7 @@ fn encoder_layer(cost: &mut StackCost, config: &ModelConfig, layer: usize, lengt
     cost.residual_norm(config.d_model, lengths.source);
 }
 
-fn decoder_layer(cost: &mut StackCost, config: &ModelConfig, layer: usize, lengths: Lengths) {
+fn decoder_layer(cost: &mut StackCost, config: &ModelConfig, d_memory: usize, layer: usize, lengths: Lengths) {
     if config.architecture == Architecture::Evolved {
         return evolved::cost::decoder_cell(cost, config, lengths);
     }
@@ -227,7 +232,13 @@ fn decoder_layer(cost: &mut StackCost, config: &ModelConfig, layer: usize, lengt
         n_heads: config.n_heads,
         bias: true,
     };
-    cost.attention(Part::CrossAttention, attention, lengths.target, lengths.source);
+    cost.attention_over(
+        Part::CrossAttention,
+        attention,
+        d_memory,
+        lengths.target,
+        lengths.source,
+    );
     cost.residual_norm(d_model, lengths.target);
     cost.feed_forward(d_model, config.d_ff, lengths.target);
     cost.residual_norm(d_model, lengths.target);
@@ -235,6 +246,10 @@ fn decoder_layer(cost: &mut StackCost, config: &ModelConfig, layer: usize, lengt
 
 /// The scale of embeddings and their sum with positions, of which `n_positions` may be learnt.
 fn positions(cost: &mut StackCost, config: &ModelConfig, n_positions: usize, length: usize) {
+    if config.positions == PositionKind::None {
+        cost.elementwise(Part::Embedding, config.d_model, length);
+        return;
+    }
     if config.positions == PositionKind::Learned {
         // Tokens stand behind the row of padding.
         cost.table(Part::Embedding, n_positions + PAD as usize + 1, config.d_model);

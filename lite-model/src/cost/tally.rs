@@ -50,13 +50,28 @@ impl StackCost {
     /// Projections of queries, keys, values and output, the two products between them, and the softmax; `bias` is of
     /// the projections.
     pub(crate) fn attention(&mut self, part: Part, shape: AttentionShape, n_queries: usize, n_keys: usize) {
+        self.attention_over(part, shape, shape.channels, n_queries, n_keys);
+    }
+
+    /// The same over keys and values of `d_memory` channels.
+    pub(crate) fn attention_over(
+        &mut self,
+        part: Part,
+        shape: AttentionShape,
+        d_memory: usize,
+        n_queries: usize,
+        n_keys: usize,
+    ) {
         let AttentionShape {
             channels,
             n_heads,
             bias,
         } = shape;
-        for n_tokens in [n_queries, n_keys, n_keys, n_queries] {
-            self.linear(part, channels, channels, bias, n_tokens);
+        for _ in ["query", "output"] {
+            self.linear(part, channels, channels, bias, n_queries);
+        }
+        for _ in ["key", "value"] {
+            self.linear(part, d_memory, channels, bias, n_keys);
         }
         self.operations(part, product(&[2, n_queries, n_keys, channels]));
         // Queries are scaled.

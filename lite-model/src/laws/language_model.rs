@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Int, Tensor};
 
-use super::{TOLERANCE, VOCABULARY, configs, largest, shaken};
-use crate::config::{AdaptiveInputConfig, AdaptiveSoftmaxConfig, ModelConfig, ShareEmbeddings, Task};
+use super::{TOLERANCE, VOCABULARY, check_layout, configs, largest, shaken};
+use crate::config::{AdaptiveInputConfig, AdaptiveSoftmaxConfig, ModelConfig, ShareEmbeddings, Stack, Task};
 use crate::language_model::LanguageModel;
 use crate::tokens::PAD;
 
@@ -29,6 +29,7 @@ fn language_models() -> Vec<ModelConfig> {
         (Some(input), Some(softmax(true, true))),
     ];
     let bases = configs().into_iter().filter(|config| !config.pre_norm);
+    let bases = bases.map(|config| config.stack(Stack::Decoder));
     bases
         .flat_map(|base| {
             outputs.clone().map(|(adaptive_input, adaptive_softmax)| ModelConfig {
@@ -54,6 +55,14 @@ fn model(config: &ModelConfig, device: &Device) -> LanguageModel {
 
 fn tokens(device: &Device) -> Tensor<2, Int> {
     Tensor::from_ints([[2, 6, 11, 18, 4], [2, 7, 13, 9, 12]], device)
+}
+
+#[test]
+fn a_file_of_weights_is_laid_out_as_the_description_says() {
+    let device = Device::flex();
+    for config in language_models() {
+        check_layout(&config.init_language_model(VOCABULARY, &device).unwrap(), &config);
+    }
 }
 
 #[test]

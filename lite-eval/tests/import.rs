@@ -1,0 +1,416 @@
+//! Checkpoints of the authors' fairseq, imported by the program, do what they did there.
+//!
+//! `fixtures/fairseq` holds three checkpoints and the data they were made with; where the directory of all of them stands
+//! beside the checkout (`../shared/golden`), every translation model of it is held to the reference, and so is averaging.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{floats, program, stderr, stdout};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// Where files of the reference are: beside the checkout, or among the fixtures.
+fn golden(path: &str) -> Option<PathBuf> {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    [
+        "../../shared/golden",
+        "tests/fixtures/fairseq",
+        "../lite-model/tests/fixtures/golden",
+    ]
+    .iter()
+    .map(|folder| crate_folder.join(folder).join(path))
+    .find(|path| path.exists())
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A checkpoint, and the corpus that its model was trained on.
+struct Case {
+    checkpoint: &'static str,
+    corpus: &'static str,
+}
+
+impl Case {
+    fn folder(&self) -> &str {
+        self.checkpoint.split_once('/').unwrap().0
+    }
+
+    fn data(&self, name: &str) -> PathBuf {
+        golden(&format!("data/{}/{name}", self.corpus)).unwrap()
+    }
+
+    /// Imports into a new folder; `None` if the checkpoint is not at hand.
+    fn import(&self) -> Option<(TempDir, PathBuf)> {
+        let checkpoint = golden(self.checkpoint)?;
+        Some(import(&[&checkpoint], self.corpus))
+    }
+}
+
+fn import(checkpoints: &[&Path], corpus: &str) -> (TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let [source, target] = ["src", "tgt"].map(|side| golden(&format!("data/{corpus}/bin/dict.{side}.txt")).unwrap());
+    let mut command = program(&["import", "--fairseq"]);
+    command.args(checkpoints);
+    command.arg("--source-dictionary").arg(source);
+    command.arg("--target-dictionary").arg(target);
+    command.arg("--out").arg(&run);
+    command.assert().code(0);
+    (root, run)
+}
+
+const JOINED: &str = "joined";
+const SEPARATE: &str = "separate";
+
+/// Both containers of every translation model, and the older ways to write a checkpoint.
+fn cases() -> Vec<Case> {
+    let models = [
+        ("mb_dynamic_wmt/checkpoint.pt", JOINED),
+        ("mb_dynamic_wmt/checkpoint_zip.pt", JOINED),
+        ("mb_dynamic_wmt/checkpoint_old_style.pt", JOINED),
+        ("mb_light_iwslt/checkpoint.pt", SEPARATE),
+        ("mb_light_iwslt/checkpoint_zip.pt", SEPARATE),
+        ("mb_light_iwslt/checkpoint_cuda_like.pt", SEPARATE),
+        ("mb_light_sharedec/checkpoint.pt", SEPARATE),
+        ("mb_light_sharedec/checkpoint_zip.pt", SEPARATE),
+        ("mb_dynamic_prenorm/checkpoint.pt", JOINED),
+        ("mb_dynamic_prenorm/checkpoint_zip.pt", JOINED),
+        ("transformer_base/checkpoint.pt", JOINED),
+        ("transformer_base/checkpoint_zip.pt", JOINED),
+        ("transformer_prenorm_learned/checkpoint.pt", SEPARATE),
+        ("transformer_prenorm_learned/checkpoint_zip.pt", SEPARATE),
+        ("pure_dynamic/checkpoint.pt", JOINED),
+        ("pure_dynamic/checkpoint_zip.pt", JOINED),
+        ("pure_light/checkpoint.pt", JOINED),
+        ("pure_light/checkpoint_zip.pt", JOINED),
+        ("pure_dynamic_nolinear/checkpoint.pt", JOINED),
+        ("pure_dynamic_nolinear/checkpoint_zip.pt", JOINED),
+        ("pure_light_nolinear/checkpoint.pt", JOINED),
+        ("pure_light_nolinear/checkpoint_zip.pt", JOINED),
+    ];
+    models.map(|(checkpoint, corpus)| Case { checkpoint, corpus }).into()
+}
+
+fn json_lines(text: &str) -> Vec<Json> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn weights_are_those_of_the_reference() {
+    let mut n = 0;
+    for case in cases() {
+        let (Some((_root, run)), Some(expected)) =
+            (case.import(), golden(&format!("{}/model.safetensors", case.folder())))
+        else {
+            continue;
+        };
+        let expected = floats(&expected);
+        for (name, (shape, values)) in floats(&run.join("model.safetensors")) {
+            assert_eq!(
+                (&shape, &values),
+                (&expected[&name].0, &expected[&name].1),
+                "{} {name}",
+                case.checkpoint
+            );
+        }
+        n += 1;
+    }
+    assert!(n >= 3, "the fixtures are gone");
+}
+
+/// The reference prints a score in full and the scores of tokens with four digits.
+const SCORE_TOLERANCE: f64 = 2e-5;
+const TOKEN_TOLERANCE: f64 = 7e-5;
+
+/// What generate.py printed: the first line has its flags.
+fn generated(folder: &str) -> (String, BTreeMap<usize, (f64, String, Vec<f64>)>) {
+    let printed = text(&golden(&format!("{folder}/generate_test.txt")).unwrap());
+    let (flags, lines) = printed.split_once('\n').unwrap();
+    let mut found = BTreeMap::new();
+    for line in lines.lines() {
+        let mut fields = line.split('\t');
+        let Some((kind, number)) = fields.next().and_then(|field| field.split_once('-')) else {
+            continue;
+        };
+        let Ok(number) = number.parse::<usize>() else { continue };
+        let entry: &mut (f64, String, Vec<f64>) = found.entry(number).or_default();
+        match (kind, fields.next(), fields.next()) {
+            ("H", Some(score), text) => {
+                (entry.0, entry.1) = (score.parse().unwrap(), text.unwrap_or_default().to_owned());
+            }
+            ("P", Some(scores), _) => entry.2 = scores.split(' ').map(|score| score.parse().unwrap()).collect(),
+            _ => {}
+        }
+    }
+    (flags.to_owned(), found)
+}
+
+fn flag<'a>(flags: &'a str, name: &str) -> Option<&'a str> {
+    let mut words = flags.split_whitespace().skip_while(|word| *word != name);
+    words.nth(1)
+}
+
+#[test]
+fn translations_of_the_test_set_are_those_of_generate() {
+    let mut n = 0;
+    for case in cases() {
+        let Some((_root, run)) = case.import() else { continue };
+        let (flags, expected) = generated(case.folder());
+        assert_eq!(flag(&flags, "--beam"), Some("4"));
+        let length_penalty = flag(&flags, "--lenpen").unwrap_or("1");
+        let max_length_b = flag(&flags, "--max-len-b").unwrap_or("200");
+        let mut command = program(&["translate", "--input-format", "tokens", "--json", "--n-best", "4"]);
+        command.args(["--batch-size", "128", "--beam", "4", "--max-length-b", max_length_b]);
+        command.args(["--length-penalty", length_penalty, "--run"]).arg(&run);
+        command.write_stdin(text(&case.data("test.src")));
+        let found = json_lines(&stdout(&command.assert().code(0)));
+        assert_eq!(found.len(), expected.len(), "{}", case.checkpoint);
+        for (line, (number, (score, text, scores))) in found.iter().zip(expected) {
+            let place = format!("{} sentence {number}", case.checkpoint);
+            assert_eq!(line["line"], number);
+            assert_eq!(line["hypotheses"].as_array().unwrap().len(), 4, "{place}");
+            let best = &line["hypotheses"][0];
+            assert_eq!(best["text"], text, "{place}");
+            assert!(
+                (best["score"].as_f64().unwrap() - score).abs() < SCORE_TOLERANCE,
+                "{place}"
+            );
+            let token_scores = best["token_scores"].as_array().unwrap();
+            assert_eq!(token_scores.len(), scores.len(), "{place}");
+            for (found, expected) in token_scores.iter().zip(scores) {
+                let difference = (found.as_f64().unwrap() - expected).abs();
+                assert!(difference < TOKEN_TOLERANCE, "{place}: {found}, expected {expected}");
+            }
+        }
+        n += 1;
+    }
+    assert!(n >= 3, "the fixtures are gone");
+}
+
+/// Ids as lines of tokens, without padding and the final `</s>`.
+fn lines(ids: &(Vec<usize>, Vec<f32>), dictionary: &Path) -> Vec<String> {
+    let dictionary = text(dictionary);
+    let pieces: Vec<&str> = ["<s>", "<pad>", "</s>", "<unk>"]
+        .into_iter()
+        .chain(dictionary.lines().map(|line| line.rsplit_once(' ').unwrap().0))
+        .collect();
+    ids.1
+        .chunks(ids.0[1])
+        .map(|row| {
+            let row = row.iter().filter(|id| ![1.0, 2.0].contains(*id));
+            row.map(|id| pieces[*id as usize]).collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
+/// Log-probabilities of the reference itself are good to this much.
+const LOG_PROBABILITY_TOLERANCE: f64 = 5e-5;
+
+#[test]
+fn scores_of_given_translations_are_those_of_the_reference() {
+    let mut n = 0;
+    for case in cases() {
+        let Some((root, run)) = case.import() else { continue };
+        let io = floats(&golden(&format!("{}/io.safetensors", case.folder())).unwrap());
+        let [source, target] = [("right.src_tokens", "src"), ("target", "tgt")].map(|(ids, side)| {
+            let path = root.path().join(side);
+            let lines = lines(&io[ids], &case.data(&format!("bin/dict.{side}.txt")));
+            fs::write(&path, lines.join("\n") + "\n").unwrap();
+            path
+        });
+        let score = |batch_size: &str| {
+            let mut command = program(&[
+                "score",
+                "--input-format",
+                "tokens",
+                "--json",
+                "--batch-size",
+                batch_size,
+            ]);
+            command.arg("--run").arg(&run);
+            command.arg("--source").arg(&source).arg("--target").arg(&target);
+            json_lines(&stdout(&command.assert().code(0)))
+        };
+        let (together, alone) = (score("128"), score("1"));
+        let targets = &io["target"];
+        for (row, ids) in targets.1.chunks(targets.0[1]).enumerate() {
+            let place = format!("{} sentence {row}", case.checkpoint);
+            let ids: Vec<usize> = ids.iter().map(|id| *id as usize).filter(|id| *id != 1).collect();
+            let (shape, lprobs) = &io["left.lprobs"];
+            let rows = lprobs.chunks(shape[2]).skip(row * shape[1]);
+            check_scores(&place, &together[row], rows, &ids);
+            let (shape, logits) = &io[&format!("single{row}.logits")];
+            let rows: Vec<Vec<f32>> = logits.chunks(shape[2]).map(log_softmax).collect();
+            check_scores(&place, &alone[row], rows.iter().map(Vec::as_slice), &ids);
+        }
+        n += 1;
+    }
+    assert!(n >= 3, "the fixtures are gone");
+}
+
+fn log_softmax(logits: &[f32]) -> Vec<f32> {
+    let sum: f64 = logits.iter().map(|x| f64::from(*x).exp()).sum();
+    logits.iter().map(|x| (f64::from(*x) - sum.ln()) as f32).collect()
+}
+
+fn check_scores<'a>(place: &str, line: &Json, rows: impl Iterator<Item = &'a [f32]>, ids: &[usize]) {
+    let found = line["token_log_probabilities"].as_array().unwrap();
+    assert_eq!(found.len(), ids.len(), "{place}");
+    assert_eq!(line["tokens"].as_array().unwrap().len(), ids.len(), "{place}");
+    assert_eq!(line["tokens"][ids.len() - 1], "</s>", "{place}");
+    let mut sum = 0.0;
+    for ((found, row), id) in found.iter().zip(rows).zip(ids) {
+        let (found, expected) = (found.as_f64().unwrap(), f64::from(row[*id]));
+        assert!(
+            (found - expected).abs() < LOG_PROBABILITY_TOLERANCE,
+            "{place}: {found}, expected {expected}"
+        );
+        sum += expected;
+    }
+    let found = line["log_probability"].as_f64().unwrap();
+    assert!(
+        (found - sum).abs() < LOG_PROBABILITY_TOLERANCE * ids.len() as f64,
+        "{place}"
+    );
+}
+
+#[test]
+fn an_average_is_that_of_the_reference() {
+    let Some(expected) = golden("average/average_model_3.safetensors") else {
+        eprintln!("no checkpoints to average beside this checkout");
+        return;
+    };
+    let checkpoints: Vec<PathBuf> = [3, 2, 1]
+        .iter()
+        .map(|i| golden(&format!("average/checkpoint{i}.pt")).unwrap())
+        .collect();
+    let paths: Vec<&Path> = checkpoints.iter().map(PathBuf::as_path).collect();
+    let (_root, run) = import(&paths, JOINED);
+    let expected = floats(&expected);
+    for (name, tensor) in floats(&run.join("model.safetensors")) {
+        assert_eq!(tensor, expected[&name], "{name}");
+    }
+}
+
+#[test]
+fn the_average_of_one_model_with_itself_is_that_model() {
+    let checkpoint = golden("mb_light_iwslt/checkpoint_cuda_like.pt").unwrap();
+    let (_root, once) = import(&[&checkpoint], SEPARATE);
+    let (_root, twice) = import(&[&checkpoint, &checkpoint], SEPARATE);
+    let read = |run: &Path| fs::read(run.join("model.safetensors")).unwrap();
+    assert_eq!(read(&once), read(&twice));
+}
+
+#[test]
+fn binarised_data_are_the_lines_they_were_made_of() {
+    let root = tempfile::tempdir().unwrap();
+    for corpus in [JOINED, SEPARATE] {
+        for side in ["src", "tgt"] {
+            let file = |name: &str| golden(&format!("data/{corpus}/{name}")).unwrap();
+            let index = file(&format!("bin/test.src-tgt.{side}.idx"));
+            for path in [index.clone(), index.with_extension("bin"), index.with_extension("")] {
+                let output = root.path().join("lines");
+                let mut command = program(&["import", "--fairseq-data"]);
+                command
+                    .arg(path)
+                    .arg("--dictionary")
+                    .arg(file(&format!("bin/dict.{side}.txt")));
+                command.arg("--out").arg(&output);
+                let assert = command.assert().code(0);
+                assert_eq!(stderr(&assert).lines().count(), 1);
+                // A word outside the dictionary is <unk>.
+                let dictionary = text(&file(&format!("bin/dict.{side}.txt")));
+                let known: Vec<&str> = dictionary
+                    .lines()
+                    .map(|line| line.rsplit_once(' ').unwrap().0)
+                    .collect();
+                let expected: Vec<String> = text(&file(&format!("test.{side}")))
+                    .lines()
+                    .map(|line| {
+                        let words = line
+                            .split(' ')
+                            .map(|word| if known.contains(&word) { word } else { "<unk>" });
+                        words.collect::<Vec<_>>().join(" ")
+                    })
+                    .collect();
+                assert_eq!(text(&output).lines().collect::<Vec<_>>(), expected);
+            }
+        }
+    }
+}
+
+/// A `TNTIDX` index with its data, as fairseq's `IndexedDatasetBuilder` writes them: 32-bit ids plus one.
+fn torchnet(folder: &Path, sentences: &[&[u32]]) -> PathBuf {
+    let mut data = Vec::new();
+    let mut offsets = vec![0u64];
+    for ids in sentences {
+        data.extend(ids.iter().flat_map(|id| (id + 1).to_le_bytes()));
+        offsets.push(data.len() as u64 / 4);
+    }
+    let n = sentences.len() as u64;
+    let dimensions = 0..=n;
+    let sizes = sentences.iter().map(|ids| ids.len() as u64);
+    let mut index = b"TNTIDX\0\0".to_vec();
+    let numbers = [1, 4, 4, n, n]
+        .into_iter()
+        .chain(dimensions)
+        .chain(offsets)
+        .chain(sizes);
+    index.extend(numbers.flat_map(u64::to_le_bytes));
+    fs::write(folder.join("data.bin"), data).unwrap();
+    fs::write(folder.join("data.idx"), index).unwrap();
+    folder.join("data.idx")
+}
+
+#[test]
+fn the_older_format_is_read_and_damage_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let dictionary = golden("data/joined/bin/dict.src.txt").unwrap();
+    let read = |code| {
+        let mut command = program(&["import", "--fairseq-data"]);
+        command
+            .arg(root.path().join("data.idx"))
+            .arg("--dictionary")
+            .arg(&dictionary);
+        let assert = command.arg("--out").arg(root.path().join("lines")).assert().code(code);
+        stderr(&assert)
+    };
+    let index = torchnet(root.path(), &[&[4, 5, 2], &[2], &[3, 4]]);
+    let message = read(0);
+    assert!(message.contains("1 sentences do not end in </s>"), "{message}");
+    assert_eq!(text(&root.path().join("lines")), "für3 ba0\n\n<unk> für3\n");
+
+    fs::remove_file(root.path().join("lines")).unwrap();
+    torchnet(root.path(), &[&[4, 2], &[4, 97]]);
+    let message = read(1);
+    let expected = "sentence 1 (from 0): found id 97, expected one of the dictionary's 97 entries";
+    assert!(message.contains(expected), "{message}");
+    torchnet(root.path(), &[&[4, 2], &[4, 9, 8, 7, 2]]);
+    let whole = fs::read(&index).unwrap();
+    for length in 0..whole.len() {
+        fs::write(&index, &whole[..length]).unwrap();
+        if length % 16 == 0 {
+            assert!(read(1).starts_with("error: `"), "cut to {length} bytes");
+        }
+        let found = lite_eval::import::binarised::Binarised::open(&index);
+        assert!(found.is_err(), "cut to {length} bytes");
+    }
+    let mut many = whole.clone();
+    many[32..40].copy_from_slice(&u64::MAX.to_le_bytes());
+    fs::write(&index, &many).unwrap();
+    assert!(read(1).contains("expected an index of 18446744073709551615 sentences"));
+    fs::write(&index, &whole).unwrap();
+    fs::write(index.with_extension("bin"), [5, 0, 0, 0, 3, 0, 0, 0, 9]).unwrap();
+    assert!(
+        read(1).contains("sentence 1 (from 0): found 5 tokens at byte 8"),
+        "{}",
+        read(1)
+    );
+    assert!(!root.path().join("lines").exists());
+}
