@@ -414,3 +414,57 @@ fn the_older_format_is_read_and_damage_is_named() {
     );
     assert!(!root.path().join("lines").exists());
 }
+
+/// Language models: weights by name, and the losses of eval_lm.py. They are read where all checkpoints are at hand.
+#[test]
+fn language_models_have_the_losses_of_the_reference() {
+    let names = [
+        "lm_adaptive",
+        "lm_adaptive_tied_noproj",
+        "lm_adaptive_untied",
+        "lm_softmax",
+    ];
+    for (name, container) in names
+        .iter()
+        .flat_map(|name| [(name, "checkpoint.pt"), (name, "checkpoint_zip.pt")])
+    {
+        let Some(checkpoint) = golden(&format!("{name}/{container}")) else {
+            eprintln!("{name}: no checkpoint beside this checkout");
+            continue;
+        };
+        let data = |path: &str| golden(&format!("data/lm/{path}")).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let run = root.path().join("run");
+        let mut command = program(&["import", "--fairseq"]);
+        command.arg(checkpoint).arg("--dictionary").arg(data("bin/dict.txt"));
+        command.arg("--out").arg(&run).assert().code(0);
+        let expected = floats(&golden(&format!("{name}/model.safetensors")).unwrap());
+        for (tensor, value) in floats(&run.join("model.safetensors")) {
+            assert_eq!(value, expected[&tensor], "{name} {tensor}");
+        }
+        let evaluations = text(&golden(&format!("{name}/eval_lm_test.json")).unwrap());
+        let evaluations: BTreeMap<String, Json> = serde_json::from_str(&evaluations).unwrap();
+        for (variant, expected) in evaluations {
+            let flags: Vec<&str> = expected["flags"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|f| f.as_str().unwrap())
+                .collect();
+            let flags = flags.join(" ");
+            let mut command = program(&["perplexity", "--input-format", "tokens", "--json"]);
+            command.arg("--run").arg(&run).arg("--text").arg(data("test.txt"));
+            command.args(["--break-mode", flag(&flags, "--sample-break-mode").unwrap_or("none")]);
+            command.args(["--context-window", flag(&flags, "--context-window").unwrap_or("0")]);
+            let found = json_lines(&stdout(&command.assert().code(0))).remove(0);
+            assert_eq!(found["tokens"], expected["tokens"], "{name} {variant}");
+            let loss = expected["result"].as_str().unwrap();
+            let loss: f64 = loss["| Loss: ".len()..].split(',').next().unwrap().parse().unwrap();
+            // Four digits are printed.
+            assert!(
+                (found["loss"].as_f64().unwrap() - loss).abs() < 6e-5,
+                "{name} {variant}: {found}"
+            );
+        }
+    }
+}
