@@ -56,6 +56,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         OpenError::Altered { .. } | OpenError::Weights(_) => {
             Some("start the run again with lite-train: it goes on from its last good checkpoint".into())
         }
+        OpenError::Model(error) if error.key == "task" => {
+            Some("translate, score and evaluate take a run that translates, perplexity one of a language model".into())
+        }
         OpenError::Decode(_) | OpenError::Model(_) => None,
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use lite_data::Vocabulary;
 use lite_eval::import::binarised::Binarised;
 use lite_eval::import::{Import, import};
-use lite_model::cost;
+use lite_model::{Task, cost};
 
 /// Turn a checkpoint of the authors' fairseq into a run folder, or its binarised data into lines of tokens
 ///
@@ -60,11 +60,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         output: out.clone(),
     })?;
     let parameters = cost::parameters(&imported.config, imported.sizes).total;
+    let layers = match imported.config.task {
+        Task::Seq2Seq => format!(
+            "{} + {}",
+            imported.config.encoder_layers, imported.config.decoder_layers
+        ),
+        Task::LanguageModel => imported.config.decoder_layers.to_string(),
+    };
     eprintln!(
-        "{}: {} + {} layers, {parameters} parameters, {} and {} entries, in `{}`",
+        "{}: {layers} layers, {parameters} parameters, {} and {} entries, in `{}`",
         imported.architecture,
-        imported.config.encoder_layers,
-        imported.config.decoder_layers,
         imported.sizes.source,
         imported.sizes.target,
         out.display()
