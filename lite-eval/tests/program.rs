@@ -369,7 +369,7 @@ fn what_metrics_cannot_compare_is_named() {
     };
     let (two, three) = (file("two", b"a\nb\n"), file("three", b"a\nb\nc\n"));
     let (empty, broken) = (file("empty", b""), file("broken", b"a\nb\xff\n"));
-    let baseline = |path: &str| vec!["--hypotheses", &two, "--references", &two, "--baseline", path].join(" ");
+    let baseline = |path: &str| format!("--hypotheses {two} --references {two} --baseline {path}");
     for (arguments, code, expected) in [
         (
             baseline(&three),

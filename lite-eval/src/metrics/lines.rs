@@ -46,11 +46,7 @@ impl Lines {
                 let rows = each(hypotheses, references, |h, r| chrf::line(h, r, lowercase));
                 (chrf::signature(lowercase), chrf::WIDTH, rows)
             }
-            Metric::Ter => (
-                ter::signature(),
-                ter::WIDTH,
-                each(hypotheses, references, |h, r| ter::line(h, r)),
-            ),
+            Metric::Ter => (ter::signature(), ter::WIDTH, each(hypotheses, references, ter::line)),
             Metric::Rouge1 | Metric::Rouge2 | Metric::RougeL | Metric::RougeLSum => {
                 let scorer = rouge::Rouge::new(metric, settings);
                 let rows = each(hypotheses, references, |h, r| scorer.line(h, r));

@@ -1,6 +1,7 @@
 //! `lite-eval metrics`: scores of a file of lines, and how it compares with another.
 
-use std::io::Write;
+mod print;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -12,7 +13,7 @@ use lite_eval::metrics::sacre::Tokenize;
 use lite_eval::metrics::{Lines, Metric, MetricSettings};
 use serde::Serialize;
 
-use super::{print_json, print_table, read_lines};
+use super::{print_json, read_lines};
 
 /// Score translations or summaries against references, line by line
 ///
@@ -223,86 +224,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return print_json(&report);
     }
     match &report.baseline {
-        Some(against) => print_comparison(&report.scores, against),
-        None => print_scores(&report.scores),
+        Some(against) => print::comparison(&report.scores, against),
+        None => print::scores(&report.scores),
     }
-}
-
-fn print_scores(scores: &[Score]) -> anyhow::Result<()> {
-    let with_intervals = scores.iter().any(|score| score.confidence.is_some());
-    let mut header = vec!["score", "value", "signature"];
-    if with_intervals {
-        header.insert(2, "95% interval");
-    }
-    let rows = scores.iter().map(|score| {
-        let mut row = vec![
-            score.name.clone(),
-            format!("{:.2}", score.value),
-            score.signature.clone(),
-        ];
-        if with_intervals {
-            row.insert(2, interval(score));
-        }
-        row
-    });
-    print_table(&header, &rows.collect::<Vec<_>>())
-}
-
-fn interval(score: &Score) -> String {
-    let ends = score
-        .confidence
-        .map(|interval| format!("{:.2} to {:.2}", interval.low, interval.high));
-    ends.unwrap_or_default()
-}
-
-fn print_comparison(scores: &[Score], against: &Against) -> anyhow::Result<()> {
-    let rows = scores.iter().zip(&against.scores).zip(&against.comparisons);
-    let rows = rows.map(|((score, baseline), comparison)| {
-        let ends = comparison.confidence;
-        vec![
-            score.name.clone(),
-            format!("{:.2}", score.value),
-            interval(score),
-            format!("{:.2}", baseline.value),
-            interval(baseline),
-            format!("{:+.2}", comparison.difference),
-            format!("{:+.2} to {:+.2}", ends.low, ends.high),
-            format!("{:.4}", comparison.p_value),
-            score.signature.clone(),
-        ]
-    });
-    let header = [
-        "score",
-        "system",
-        "95% interval",
-        "baseline",
-        "95% interval",
-        "difference",
-        "95% interval",
-        "p",
-        "signature",
-    ];
-    print_table(&header, &rows.collect::<Vec<_>>())?;
-    print_differences(against)
-}
-
-fn print_differences(against: &Against) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    for shown in &against.differences {
-        let LineDifference {
-            line,
-            system,
-            baseline,
-            difference,
-        } = shown.scores;
-        let by = against.differences_by;
-        writeln!(
-            out,
-            "\nline {line}: {by} {system:.2} against {baseline:.2} ({difference:+.2})"
-        )?;
-        writeln!(out, "  reference  {}", shown.reference)?;
-        writeln!(out, "  system     {}", shown.system_text)?;
-        writeln!(out, "  baseline   {}", shown.baseline_text)?;
-    }
-    Ok(())
 }
