@@ -20,8 +20,14 @@ fn files(name: &str) -> Vec<PathBuf> {
     [fixture, full].into_iter().filter(|path| path.exists()).collect()
 }
 
-/// Sines of two libraries at angles up to 1025 in single precision.
+/// Sines of two libraries in single precision.
 const POSITION_TOLERANCE: f32 = 1e-6;
+
+/// Ours are the frequencies rounded correctly. A few of the reference's are not (4 of 448 at a width of 896), by a unit in
+/// the last place, which moves an angle by 2^-24 a position at most.
+fn position_tolerance(row: usize) -> f32 {
+    POSITION_TOLERANCE + row as f32 * 2f32.powi(-24)
+}
 
 #[test]
 fn positions_are_the_references() {
@@ -44,7 +50,7 @@ fn positions_are_the_references() {
                 }
                 let found = positions.step(row - 2, &device).squeeze_dim::<2>(0);
                 let expected = expected.clone().slice([i..i + 1, 0..shape[1]]);
-                close(&format!("{name} row {row}"), &found, &expected, POSITION_TOLERANCE);
+                close(&format!("{name} row {row}"), &found, &expected, position_tolerance(row));
             }
             n_tables += usize::from(is_table || rows.len() > 50);
         }
