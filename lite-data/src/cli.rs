@@ -1,5 +1,9 @@
 //! Commands of the program: thin wrappers around the library.
 
+mod moses;
+mod stream;
+mod subword;
+
 use std::fs;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::path::PathBuf;
@@ -46,6 +50,18 @@ enum Command {
     /// Join pieces of stdin, separated by spaces, into lines.
     #[command(after_help = "Example:\n  lite-data detokenise --tokeniser my.model < text.pieces")]
     Detokenise(WithTokeniser),
+    /// The preparation scripts of Moses, as filters of lines.
+    #[command(
+        after_help = "Example:\n  lite-data moses normalise --language fr < text.fr | lite-data moses tokenise \
+        --language fr --aggressive > text.tok.fr"
+    )]
+    Moses(moses::Moses),
+    /// The commands of subword-nmt, with the same files.
+    #[command(
+        after_help = "Example:\n  lite-data subword-nmt learn-bpe --symbols 10000 < train.tok > bpe.codes\n  \
+        lite-data subword-nmt apply-bpe --codes bpe.codes < test.tok > test.bpe"
+    )]
+    SubwordNmt(subword::SubwordNmt),
     /// Check a prepared folder and show what is in it.
     #[command(after_help = "Example:\n  lite-data inspect data/prepared/en-fr-0123456789abcdef --split valid --pair 0")]
     Inspect(Inspect),
@@ -110,7 +126,7 @@ enum Model {
 
 #[derive(Debug, Args)]
 struct WithTokeniser {
-    /// A SentencePiece model, or the tokeniser.model of a prepared folder.
+    /// A SentencePiece model, codes of subword-nmt, or the tokeniser.model of a prepared folder.
     #[arg(long, value_name = "FILE")]
     tokeniser: PathBuf,
 }
@@ -140,6 +156,8 @@ pub fn main() -> ExitCode {
         Command::Detokenise(arguments) => each_line(&arguments, |tokeniser, line| {
             tokeniser.decode(&line.split(' ').filter(|piece| !piece.is_empty()).collect::<Vec<_>>())
         }),
+        Command::Moses(arguments) => moses::run(&arguments),
+        Command::SubwordNmt(arguments) => subword::run(&arguments),
         Command::Inspect(arguments) => inspect(&arguments),
     };
     match outcome {

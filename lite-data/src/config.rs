@@ -7,8 +7,11 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::corpus::LineRules;
 use crate::error::DataError;
 use crate::grammar::GrammarConfig;
+use crate::moses::{Language, MosesConfig};
+use crate::subword::LearnConfig;
 
 /// Everything that decides what the prepared data are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +45,9 @@ pub struct DataConfig {
     /// Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ratio: Option<f64>,
+    /// The steps of Moses, after the rules above and before the tokeniser. Default: none of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moses: Option<MosesConfig>,
     /// How a line is cut into pieces.
     #[serde(default)]
     pub tokeniser: TokeniserConfig,
@@ -113,6 +119,16 @@ pub struct TokeniserConfig {
     pub split_by_script: bool,
     /// Longest piece in characters. Default: 16.
     pub max_piece_length: usize,
+    /// Merges that subword-nmt learns. Default: 10,000.
+    #[serde(skip_serializing_if = "is_default_merges")]
+    pub merges: usize,
+    /// A codes file of subword-nmt to use instead of learning one. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codes: Option<File>,
+    /// Give text as Moses's detokeniser does, references too, and not the words that the paper scores. For subword-nmt.
+    /// Default: false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub detokenise: bool,
 }
 
 /// Which tokeniser.
@@ -122,6 +138,8 @@ pub enum TokeniserKind {
     /// Subword pieces of a SentencePiece model that is trained here.
     #[default]
     Sentencepiece,
+    /// Byte-pair encoding of subword-nmt: `ge@@ ht`.
+    SubwordNmt,
     /// Words between spaces.
     Words,
     /// The lines hold pieces already, separated by spaces; `@@ ` joins words when decoding.
@@ -226,6 +244,7 @@ impl DataConfig {
             max_target_tokens: default_max_tokens(),
             min_tokens: default_min_tokens(),
             max_ratio: None,
+            moses: None,
             tokeniser: TokeniserConfig::default(),
             vocabulary: VocabularyConfig::default(),
             files: Files::default(),
@@ -282,6 +301,47 @@ impl DataConfig {
                 "leave them out for the defaults",
             );
         }
+        self.validate_moses()
+    }
+
+    fn validate_moses(&self) -> Result<(), DataError> {
+        let refuse = |message: String, hint: &str| {
+            Err(DataError::Config {
+                message,
+                hint: hint.into(),
+            })
+        };
+        if let Some(moses) = &self.moses {
+            if let Err(error) = LineRules::new(self).and(LineRules::target(self)) {
+                return refuse(format!("moses: {error}"), "leave the section out for other languages");
+            }
+            if let Some(clean) = moses
+                .clean
+                .filter(|clean| clean.ratio.is_nan() || clean.ratio < 1.0 || clean.min > clean.max)
+            {
+                return refuse(
+                    format!(
+                        "moses.clean: ratio = {}, min = {}, max = {} would drop every pair",
+                        clean.ratio, clean.min, clean.max
+                    ),
+                    "the paper has 1.5, 1 and 175",
+                );
+            }
+        }
+        if self.tokeniser.detokenise {
+            if self.tokeniser.kind != TokeniserKind::SubwordNmt {
+                return refuse(
+                    "tokeniser.detokenise needs kind = \"subword-nmt\"".into(),
+                    "other tokenisers give the text back that they were given",
+                );
+            }
+            if let Err(error) = self.target_language.parse::<Language>() {
+                return refuse(
+                    format!("tokeniser.detokenise: {error}"),
+                    "leave it out for other languages",
+                );
+            }
+        }
         Ok(())
     }
 }
@@ -302,6 +362,9 @@ impl Default for TokeniserConfig {
             character_coverage: 1.0,
             split_by_script: true,
             max_piece_length: 16,
+            merges: LearnConfig::default().merges,
+            codes: None,
+            detokenise: false,
         }
     }
 }
@@ -315,6 +378,14 @@ impl Default for VocabularyConfig {
             padding_factor: 8,
         }
     }
+}
+
+fn is_default_merges(merges: &usize) -> bool {
+    *merges == LearnConfig::default().merges
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn default_max_tokens() -> usize {
@@ -391,5 +462,20 @@ mod tests {
         );
         check(|config| config.tokeniser.vocabulary_size = 4, "vocabulary_size = 4");
         check(|config| config.vocabulary.padding_factor = 0, "padding_factor");
+        check(|config| config.tokeniser.detokenise = true, "detokenise needs kind");
+        let moses = |moses: &str| -> MosesConfig { toml::from_str(moses).unwrap() };
+        let refused = |section: &str, expected: &str| {
+            let mut config = DataConfig::new("en", "xx");
+            if section.contains('=') {
+                config.target_language = "fr".into();
+            }
+            config.moses = Some(moses(section));
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        };
+        refused("", "no rules for the language `xx`");
+        refused("protected = [\"(\"]", "protected pattern `(`");
+        refused("clean = { ratio = 0.5 }", "ratio = 0.5, min = 1, max = 80");
+        refused("clean = { min = 9, max = 8 }", "min = 9, max = 8");
     }
 }

@@ -5,23 +5,27 @@
 
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::config::{DataConfig, Unicode};
 use crate::error::DataError;
+use crate::moses::Steps;
 use crate::sources::open_text;
 
 /// Longer lines are broken: they are no sentences, and memory must not grow with them.
 const LONGEST_LINE: usize = 1 << 20;
 
 /// What is done to every line.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct LineRules {
     /// Lower-case it.
     pub lowercase: bool,
     /// Normalise it.
     pub unicode: Unicode,
+    /// Then the steps of Moses, in the language of the side.
+    pub moses: Option<Arc<Steps>>,
 }
 
 /// A line that is no text.
@@ -46,12 +50,23 @@ impl From<Broken> for DataError {
 }
 
 impl LineRules {
-    /// The rules of a `[data]` section.
-    pub fn new(config: &DataConfig) -> Self {
-        LineRules {
+    /// The rules of a `[data]` section for its source side. An error names a language or a pattern that cannot be used.
+    pub fn new(config: &DataConfig) -> Result<Self, DataError> {
+        Self::of_language(config, &config.source_language)
+    }
+
+    /// The rules for the target side.
+    pub fn target(config: &DataConfig) -> Result<Self, DataError> {
+        Self::of_language(config, &config.target_language)
+    }
+
+    fn of_language(config: &DataConfig, language: &str) -> Result<Self, DataError> {
+        let moses = config.moses.as_ref().map(|moses| Steps::new(moses, language));
+        Ok(LineRules {
             lowercase: config.lowercase,
             unicode: config.unicode,
-        }
+            moses: moses.transpose()?.map(Arc::new),
+        })
     }
 
     /// The line after the rules.
@@ -61,7 +76,11 @@ impl LineRules {
             Unicode::Nfc => line.nfc().collect(),
             Unicode::Nfkc => line.nfkc().collect(),
         };
-        if self.lowercase { line.to_lowercase() } else { line }
+        let line = if self.lowercase { line.to_lowercase() } else { line };
+        match &self.moses {
+            Some(steps) => steps.apply(line),
+            None => line,
+        }
     }
 }
 
@@ -234,6 +253,7 @@ mod tests {
         let rules = LineRules {
             lowercase: true,
             unicode: Unicode::Nfc,
+            moses: None,
         };
         assert_eq!(rules.apply("E\u{301}TÉ".into()), "été");
     }

@@ -2,6 +2,7 @@
 //!
 //! - [`DataConfig`] is the `[data]` section of a definition; [`prepare`] makes of it what training reads.
 //! - `sources` finds or downloads the files and checks their hashes; `corpus` reads their lines by stated rules.
+//! - [`moses`] and [`subword`] are the steps of Moses and of subword-nmt, equal to the originals.
 //! - [`Tokeniser`] cuts lines into pieces (SentencePiece models are trained here), [`Vocabulary`] numbers them.
 //! - [`PairStore`] holds a split, memory-mapped; [`Manifest`] says what was prepared, with hashes.
 //! - [`updates`] cuts a store into updates and batches, a pure function of (seed, epoch).
@@ -13,10 +14,12 @@ mod corpus;
 mod error;
 pub mod grammar;
 mod manifest;
+pub mod moses;
 mod prepare;
 pub mod progress;
 mod sources;
 mod store;
+pub mod subword;
 mod tokeniser;
 mod vocabulary;
 
@@ -34,7 +37,7 @@ pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use progress::Progress;
 pub use sources::{Found, Retry, SourceOptions, fetch, hash_file, open_text};
 pub use store::{PairStore, StoreWriter};
-pub use tokeniser::{SPACE, SentencePiece, Tokeniser, WordCounts, train as train_sentencepiece};
+pub use tokeniser::{SPACE, SentencePiece, SubwordNmt, Tokeniser, WordCounts, train as train_sentencepiece};
 pub use vocabulary::{PieceCounts, SPECIALS, Vocabulary, count_pieces};
 
 /// Id of `<s>`. The special ids are fairseq's.

@@ -67,6 +67,9 @@ pub struct SplitReport {
     pub broken: usize,
     /// Pairs with an empty side: left out of train, kept elsewhere.
     pub empty: usize,
+    /// Pairs that `moses.clean` refuses: left out of train.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unclean: usize,
     /// Pairs below `min_tokens`: left out of train.
     pub too_short: usize,
     /// Pairs with a side above its maximum: left out of train, cut elsewhere.
@@ -77,6 +80,10 @@ pub struct SplitReport {
     pub pairs_in_train: usize,
     /// The first line of each rule above that applied, with what was found.
     pub examples: Vec<String>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Manifest {
@@ -148,6 +155,7 @@ impl SplitReport {
             (self.target_unknown as usize, "unknown tokens in the target", ""),
             (self.broken, "broken lines", " left out"),
             (self.empty, "with an empty side", fate(" left out", " kept")),
+            (self.unclean, "unclean", " left out"),
             (self.too_short, "too short", " left out"),
             (self.too_long, "too long", fate(" left out", " cut")),
             (self.unbalanced, "unbalanced", " left out"),

@@ -42,6 +42,8 @@ fn every_help_has_an_example() {
         "train-tokeniser",
         "tokenise",
         "detokenise",
+        "moses",
+        "subword-nmt",
         "inspect",
     ] {
         let (help, _, code) = outputs(program(folder.path()).args([command, "--help"]));
@@ -89,6 +91,73 @@ fn a_corpus_is_prepared_listed_and_inspected() {
             .write_stdin(pieces),
     );
     assert_eq!(back, line);
+}
+
+#[test]
+fn scripts_of_moses_and_subword_nmt_are_filters() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &str, input: &str| {
+        let (stdout, stderr, code) = outputs(program(folder.path()).args(arguments.split(' ')).write_stdin(input));
+        assert_eq!(code, 0, "{stderr}");
+        stdout
+    };
+    for (step, arguments) in [
+        ("moses normalise", " --language"),
+        ("moses remove-non-printing", ""),
+        ("moses tokenise", " --language"),
+        ("moses detokenise", " --language"),
+        ("moses lowercase", ""),
+        ("moses clean", " --ratio"),
+        ("subword-nmt learn-bpe", " --symbols"),
+        ("subword-nmt apply-bpe", " --codes"),
+        ("subword-nmt get-vocab", ""),
+        ("subword-nmt learn-joint-bpe-and-vocab", " --input"),
+    ] {
+        let help = run(&format!("{step} --help"), "");
+        assert!(help.contains(&format!("\n  lite-data {step}{arguments}")), "{help}");
+    }
+    let text = "L'homme dit\u{a0}: \u{ab}\u{a0}Oui & non\u{a0}\u{bb}.\r\n\n";
+    let norm = run("moses normalise -l fr", text);
+    assert_eq!(norm, "L'homme dit: \"Oui & non\".\n\n");
+    let words = run("moses tokenise -l fr", &norm);
+    assert_eq!(words, "L&apos; homme dit : &quot; Oui &amp; non &quot; .\n\n");
+    assert_eq!(
+        run("moses tokenise -l fr --no-escape", &norm),
+        "L' homme dit : \" Oui & non \" .\n\n"
+    );
+    assert_eq!(
+        run("moses detokenise -l fr", &words),
+        "L'homme dit : \"Oui & non\".\n\n"
+    );
+    assert_eq!(run("moses lowercase", "ΣΑΣ A\n"), "σασ a\n");
+    assert_eq!(run("moses remove-non-printing", "a\tb\u{200b}c\n"), "a b c\n");
+    std::fs::write(folder.path().join("patterns"), "<[a-z]+>\n").unwrap();
+    assert_eq!(
+        run("moses tokenise --no-escape --protected patterns", "a<b>c.\n"),
+        "a <b> c .\n"
+    );
+
+    std::fs::write(folder.path().join("c.de"), "aa b\na\naa b c\n").unwrap();
+    std::fs::write(folder.path().join("c.en"), "a  b\nb c\na b c d e\n").unwrap();
+    run("moses clean --ratio 1.5 c de en clean 1 4", "");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!((read("clean.de"), read("clean.en")), ("aa b\n".into(), "a b\n".into()));
+
+    let codes = run("subword-nmt learn-bpe -s 2", "low lower low\nlow\n");
+    assert_eq!(codes, "#version: 0.2\nl o\nlo w</w>\n");
+    std::fs::write(folder.path().join("codes"), codes).unwrap();
+    assert_eq!(
+        run("subword-nmt apply-bpe -c codes", "low  lowest \n\n"),
+        "low lo@@ w@@ e@@ s@@ t \n\n"
+    );
+    assert_eq!(run("subword-nmt get-vocab", "a b b\n"), "b 2\na 1\n");
+    run(
+        "subword-nmt learn-joint-bpe-and-vocab -i c.de c.en -s 5 -o joint --write-vocabulary v.de v.en --min-frequency 1",
+        "",
+    );
+    assert_eq!(read("v.de"), "aa 2\nb 2\na 1\nc 1\n");
+    let (_, stderr, code) = outputs(program(folder.path()).args(["moses", "normalise", "-l", "xx"]));
+    assert!(code == 2 && stderr.contains("expected en, fr or de"), "{stderr}");
 }
 
 #[test]

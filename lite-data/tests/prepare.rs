@@ -125,7 +125,12 @@ fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn every_line_comes_back_from_the_store() {
-    for kind in [TokeniserKind::Sentencepiece, TokeniserKind::Words, TokeniserKind::None] {
+    for kind in [
+        TokeniserKind::Sentencepiece,
+        TokeniserKind::SubwordNmt,
+        TokeniserKind::Words,
+        TokeniserKind::None,
+    ] {
         for joined in [true, false] {
             let mut fixture = Fixture::new();
             fixture.config.tokeniser.kind = kind;
@@ -260,6 +265,80 @@ fn lines_are_left_out_or_cut_by_stated_rules() {
     assert_eq!(prepared.test.pair(2).0, [2]);
     assert_eq!((prepared.test.pair(3).0.len(), prepared.test.pair(3).0[7]), (8, 2));
     insta::assert_snapshot!(messages.join("\n"));
+}
+
+const RAW: [(&str, &str); 4] = [
+    (
+        "The dog's \u{201c}old\u{201d}, isn't it?",
+        "L'homme est \u{ab}\u{a0}vieux\u{a0}\u{bb}, n'est-ce pas\u{a0}?",
+    ),
+    ("A dog & a house.", "Un chien & une maison."),
+    ("Yes.", "Oui, bien s\u{fb}r, mais pas tout de suite."),
+    ("The old house.", "La vieille maison."),
+];
+
+#[test]
+fn the_steps_of_moses_stand_before_the_tokeniser() {
+    let mut fixture = Fixture::new().write("train", &RAW).write("test", &RAW[..3]);
+    fixture.config.tokeniser.kind = TokeniserKind::SubwordNmt;
+    fixture.config.moses = Some(
+        toml::from_str(
+            "normalise = true\nremove_non_printing = true\ntokenise = true\naggressive = true\nlowercase = true\n\
+             clean = { ratio = 2.0, min = 1, max = 20 }",
+        )
+        .unwrap(),
+    );
+    let (prepared, messages) = fixture.prepare();
+    let prepared = prepared.unwrap();
+    let train = prepared.manifest.split("train").unwrap();
+    assert_eq!((train.lines, train.unclean, train.pairs), (4, 1, 3), "{messages:?}");
+    let unclean = "  train line 3: 2 source and 11 target words, 1 to 20 and at most 2 times as many: left out";
+    assert!(messages.iter().any(|message| message == unclean), "{messages:?}");
+    assert_eq!(
+        prepared.sources("test").unwrap()[0],
+        "the dog &apos;s &quot; old , &quot; isn &apos;t it ?"
+    );
+    // What is scored stays tokenised, and nothing is left out of the test split.
+    let words = [
+        "l&apos; homme est &quot; vieux &quot; , n&apos; est @-@ ce pas ?",
+        "un chien &amp; une maison .",
+        "oui , bien s\u{fb}r , mais pas tout de suite .",
+    ];
+    assert_eq!(prepared.references("test").unwrap(), words);
+    let joined = |prepared: &Prepared, index: usize| {
+        prepared
+            .tokeniser
+            .decode(&prepared.target_vocabulary.decode(prepared.test.pair(index).1))
+    };
+    assert_eq!(joined(&prepared, 1), words[1]);
+    let rules = lite_data::LineRules::new(&fixture.config).unwrap();
+    assert_eq!(rules.apply(RAW[0].0.into()), prepared.sources("test").unwrap()[0]);
+
+    // Detokenised, in hypotheses and references alike; the data are the same.
+    fixture.config.tokeniser.detokenise = true;
+    let plain = fixture.prepared();
+    assert_eq!(plain.references("test").unwrap()[1], "un chien & une maison.");
+    assert_eq!(joined(&plain, 1), "un chien & une maison.");
+    assert_eq!(plain.test.pair(1), prepared.test.pair(1));
+    assert_ne!(plain.hash, prepared.hash);
+}
+
+#[test]
+fn codes_can_be_given() {
+    let mut fixture = Fixture::new();
+    fixture.config.tokeniser.kind = TokeniserKind::SubwordNmt;
+    let codes = fixture.folder.path().join("bpe.codes");
+    fs::write(&codes, "t h\nth e</w>\nth e\nthe </w>\n").unwrap();
+    fixture.config.tokeniser.codes = Some(File::Local(codes.clone()));
+    let prepared = fixture.prepared();
+    assert_eq!(prepared.tokeniser.encode("the th"), ["the", "th"]);
+    assert_eq!(prepared.tokeniser.encode("dog"), ["d@@", "o@@", "g"]);
+    assert_eq!(prepared.manifest.inputs.len(), 7);
+    assert_eq!(fixture.prepared().root, prepared.root);
+    fs::write(&codes, "#version: 0.2\nt h\n").unwrap();
+    assert_ne!(fixture.prepared().root, prepared.root);
+    fs::write(&codes, "t h e\n").unwrap();
+    assert!(fixture.prepare().0.unwrap_err().to_string().contains("line 1: `t h e`"));
 }
 
 #[test]

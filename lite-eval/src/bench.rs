@@ -109,7 +109,7 @@ pub fn vocabulary_sizes(definition: &Definition, given: &[usize]) -> Result<Voca
     let data: DataConfig = definition.section("data")?;
     let size = match data.tokeniser.kind {
         TokeniserKind::Sentencepiece => Some(data.tokeniser.vocabulary_size),
-        TokeniserKind::Words | TokeniserKind::None => data.vocabulary.max_words,
+        TokeniserKind::SubwordNmt | TokeniserKind::Words | TokeniserKind::None => data.vocabulary.max_words,
     };
     let size = size.ok_or_else(|| SizeError::Unknown(definition.name.clone()))?;
     Ok(VocabularySizes::joint(

@@ -110,7 +110,7 @@ impl<M: ModuleSnapshot> Run<M> {
             tokeniser: Tokeniser::load(&folder.tokeniser())?,
             source: Vocabulary::load(&source)?,
             target: Vocabulary::load(&folder.target_vocabulary())?,
-            rules: LineRules::new(&data),
+            rules: LineRules::new(&data)?,
         };
         let sizes = VocabularySizes {
             source: text.source.len(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::encode::PairEncoder;
+use super::encode::{LineCounter, PairEncoder};
 use super::text::{side_path, write_text};
 use super::{Inputs, SPLITS};
 use crate::config::{DataConfig, TokeniserKind};
@@ -12,19 +12,26 @@ use crate::manifest::{Input, Manifest, SplitReport, VERSION};
 use crate::progress::Progress;
 use crate::sources::{Found, hash_file};
 use crate::store::StoreWriter;
-use crate::tokeniser::{Tokeniser, WordCounts, train};
-use crate::vocabulary::{PieceCounts, Vocabulary, count_pieces};
+use crate::subword::{LearnConfig, learn};
+use crate::tokeniser::{SubwordNmt, Tokeniser, WordCounts, train};
+use crate::vocabulary::{PieceCounts, Vocabulary};
 use crate::{EOS, UNK};
 
 /// Pairs that are in memory at a time.
 const BLOCK: usize = 1 << 14;
 
 /// Prepares everything into `folder`, the manifest last.
-pub fn build(config: &DataConfig, inputs: &Inputs, folder: &Path, progress: &dyn Progress) -> Result<(), DataError> {
+pub fn build(
+    config: &DataConfig,
+    inputs: &Inputs,
+    codes: Option<&Found>,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<(), DataError> {
     let mut words = WordCounts::default();
     let mut reports = write_text(config, inputs, folder, &mut words, progress)?;
 
-    let tokeniser = make_tokeniser(config, &words, folder, progress)?;
+    let tokeniser = make_tokeniser(config, &words, codes, folder, progress)?;
     drop(words);
     let mut vocabularies = make_vocabularies(config, &tokeniser, folder)?;
     for report in &mut reports {
@@ -41,12 +48,13 @@ pub fn build(config: &DataConfig, inputs: &Inputs, folder: &Path, progress: &dyn
     }
     vocabularies.source.save(&folder.join("vocabulary.source.txt"))?;
     vocabularies.target.save(&folder.join("vocabulary.target.txt"))?;
-    write_manifest(config, inputs, folder, reports, &vocabularies)
+    write_manifest(config, inputs, codes, folder, reports, &vocabularies)
 }
 
 fn make_tokeniser(
     config: &DataConfig,
     words: &WordCounts,
+    codes: Option<&Found>,
     folder: &Path,
     progress: &dyn Progress,
 ) -> Result<Tokeniser, DataError> {
@@ -54,6 +62,26 @@ fn make_tokeniser(
     let tokeniser = match config.tokeniser.kind {
         TokeniserKind::Words => Tokeniser::Words,
         TokeniserKind::None => Tokeniser::None,
+        TokeniserKind::SubwordNmt => {
+            let codes = match codes {
+                Some(codes) => std::fs::read(&codes.path).map_err(DataError::io(&codes.path))?,
+                None => {
+                    progress.begin("learning merges", None);
+                    let codes = learn(
+                        words,
+                        &LearnConfig {
+                            merges: config.tokeniser.merges,
+                            ..LearnConfig::default()
+                        },
+                    )?;
+                    progress.end();
+                    codes
+                }
+            };
+            let language = config.tokeniser.detokenise.then(|| config.target_language.parse());
+            let codes = SubwordNmt::new(&codes, language.transpose()?, &path)?;
+            Tokeniser::SubwordNmt(Box::new(codes))
+        }
         TokeniserKind::Sentencepiece => {
             progress.begin("training the tokeniser", None);
             let bytes = train(words, &config.tokeniser)?;
@@ -109,15 +137,18 @@ fn make_vocabularies(config: &DataConfig, tokeniser: &Tokeniser, folder: &Path) 
         side_path(folder, "train", "source"),
         side_path(folder, "train", "target"),
     );
+    let mut counters = [LineCounter::new(tokeniser), LineCounter::new(tokeniser)];
     read_pairs(&source, &target, LineRules::default(), |_, pair| {
         let (source, target) = pair?;
-        let (source, target) = (tokeniser.encode(&source), tokeniser.encode(&target));
-        if refusal(config, source.len(), target.len()).is_none() {
-            count_pieces(&mut counts[0], &source);
-            count_pieces(&mut counts[target_side], &target);
+        let lengths = [counters[0].read(&source), counters[1].read(&target)];
+        if refusal(config, lengths[0], lengths[1]).is_none() {
+            counters.iter_mut().for_each(LineCounter::count);
         }
         Ok(())
     })?;
+    let [source_counter, target_counter] = counters;
+    source_counter.add_to(&mut counts[0]);
+    target_counter.add_to(&mut counts[target_side]);
     Ok(Vocabularies {
         source: Vocabulary::from_counts(&counts[0], &config.vocabulary),
         target: Vocabulary::from_counts(&counts[target_side], &config.vocabulary),
@@ -252,6 +283,7 @@ fn fit(
 fn write_manifest(
     config: &DataConfig,
     inputs: &Inputs,
+    codes: Option<&Found>,
     folder: &Path,
     splits: Vec<SplitReport>,
     vocabularies: &Vocabularies,
@@ -277,8 +309,8 @@ fn write_manifest(
         version: VERSION,
         config: serde_json::to_value(config).unwrap_or_default(),
         inputs: match inputs {
-            Inputs::Files(files) => files.iter().flatten().map(of_found).collect(),
-            Inputs::Grammar(_) => Vec::new(),
+            Inputs::Files(files) => files.iter().flatten().chain(codes).map(of_found).collect(),
+            Inputs::Grammar(_) => codes.into_iter().map(of_found).collect(),
         },
         splits,
         source_vocabulary: vocabularies.source.len(),

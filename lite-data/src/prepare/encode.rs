@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use crate::EOS;
 use crate::tokeniser::Tokeniser;
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{PieceCounts, Vocabulary, count_pieces};
 
 /// Words that a thread remembers at most.
 const LARGEST_CACHE: usize = 1 << 19;
@@ -53,7 +53,8 @@ pub struct LineEncoder<'a> {
 impl<'a> LineEncoder<'a> {
     /// An encoder that has seen nothing yet.
     pub fn new(tokeniser: &'a Tokeniser, vocabulary: &'a Vocabulary) -> Self {
-        let by_words = tokeniser.words_are_independent() && matches!(tokeniser, Tokeniser::SentencePiece(_));
+        let looks_up = matches!(tokeniser, Tokeniser::Words | Tokeniser::None);
+        let by_words = tokeniser.words_are_independent() && !looks_up;
         LineEncoder {
             tokeniser,
             vocabulary,
@@ -82,5 +83,72 @@ impl<'a> LineEncoder<'a> {
         }
         ids.push(EOS);
         ids
+    }
+}
+
+/// Counts the pieces of lines of one side. Where words are cut one by one, each is cut once, however often it is seen.
+pub struct LineCounter<'a> {
+    tokeniser: &'a Tokeniser,
+    by_words: bool,
+    known: FxHashMap<String, usize>,
+    /// The pieces of each known word, and how often they are to count.
+    cut: Vec<(Vec<String>, u64)>,
+    /// The words of the last line.
+    line: Vec<usize>,
+    /// The pieces of the last line, if its words are not cut one by one.
+    pieces: Vec<String>,
+    counts: PieceCounts,
+}
+
+impl<'a> LineCounter<'a> {
+    /// A counter that has seen nothing yet.
+    pub fn new(tokeniser: &'a Tokeniser) -> Self {
+        LineCounter {
+            tokeniser,
+            by_words: tokeniser.words_are_independent(),
+            known: FxHashMap::default(),
+            cut: Vec::new(),
+            line: Vec::new(),
+            pieces: Vec::new(),
+            counts: PieceCounts::default(),
+        }
+    }
+
+    /// How many pieces a line has.
+    pub fn read(&mut self, line: &str) -> usize {
+        if !self.by_words {
+            self.pieces = self.tokeniser.encode(line);
+            return self.pieces.len();
+        }
+        self.line.clear();
+        for word in line.split(' ').filter(|word| !word.is_empty()) {
+            let index = self.known.get(word).copied().unwrap_or_else(|| {
+                self.cut.push((self.tokeniser.encode(word), 0));
+                self.known.insert(word.to_owned(), self.cut.len() - 1);
+                self.cut.len() - 1
+            });
+            self.line.push(index);
+        }
+        self.line.iter().map(|&word| self.cut[word].0.len()).sum()
+    }
+
+    /// Counts the line that was read last.
+    pub fn count(&mut self) {
+        count_pieces(&mut self.counts, &self.pieces);
+        for &word in &self.line {
+            self.cut[word].1 += 1;
+        }
+    }
+
+    /// Adds what was counted.
+    pub fn add_to(self, counts: &mut PieceCounts) {
+        for (piece, n) in self.counts {
+            *counts.entry(piece).or_default() += n;
+        }
+        for (pieces, n) in self.cut.into_iter().filter(|(_, n)| *n > 0) {
+            for piece in pieces {
+                *counts.entry(piece).or_default() += n;
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Archive, Corpus, DataConfig, Files};
+use crate::config::{Archive, Corpus, DataConfig, Files, TokeniserKind};
 use crate::corpus::{LineRules, read_lines};
 use crate::error::DataError;
 use crate::grammar::{self, Splits};
@@ -74,7 +74,8 @@ pub fn prepare(config: &DataConfig, options: &PrepareOptions, progress: &dyn Pro
     }
 
     let inputs = find_inputs(config, options, progress)?;
-    let key = key(config, &inputs);
+    let codes = find_codes(config, options, progress)?;
+    let key = key(config, &inputs, codes.as_ref());
     let root = parent.join(format!(
         "{}-{}-{}",
         config.source_language,
@@ -94,7 +95,7 @@ pub fn prepare(config: &DataConfig, options: &PrepareOptions, progress: &dyn Pro
         }
     }
     fs::create_dir_all(&part).map_err(DataError::io(&part))?;
-    build::build(config, &inputs, &part, progress)?;
+    build::build(config, &inputs, codes.as_ref(), &part, progress)?;
     fs::rename(&part, &root).map_err(DataError::io(&root))?;
     let prepared = Prepared::open(&root)?;
     for split in &prepared.manifest.splits {
@@ -158,9 +159,11 @@ impl Prepared {
         read_lines(&self.root.join(format!("{split}.source.txt")), LineRules::default())
     }
 
-    /// The target lines of a split; see [`Prepared::sources`].
+    /// The target lines of a split; see [`Prepared::sources`]. In the form that the tokeniser's `decode` gives: with
+    /// `tokeniser.detokenise`, they are detokenised too.
     pub fn references(&self, split: &str) -> Result<Vec<String>, DataError> {
-        read_lines(&self.root.join(format!("{split}.target.txt")), LineRules::default())
+        let lines = read_lines(&self.root.join(format!("{split}.target.txt")), LineRules::default())?;
+        Ok(lines.into_iter().map(|line| self.tokeniser.finish(line)).collect())
     }
 }
 
@@ -183,12 +186,7 @@ fn find_inputs(config: &DataConfig, options: &PrepareOptions, progress: &dyn Pro
             Corpus::Files => {}
         }
     }
-    let options = SourceOptions {
-        downloads: options.data_root.join("downloads"),
-        mirror: options.mirror.clone(),
-        offline: options.offline,
-        retry: Retry::default(),
-    };
+    let options = source_options(options);
     let Files { train, valid, test } = &config.files;
     let mut inputs = Vec::new();
     for (split, sides) in SPLITS.into_iter().zip([train, valid, test]) {
@@ -204,6 +202,28 @@ fn find_inputs(config: &DataConfig, options: &PrepareOptions, progress: &dyn Pro
     Ok(Inputs::Files(inputs))
 }
 
+/// The codes that the definition names instead of having them learnt.
+fn find_codes(
+    config: &DataConfig,
+    options: &PrepareOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Found>, DataError> {
+    let codes = config.tokeniser.codes.as_ref();
+    codes
+        .filter(|_| config.tokeniser.kind == TokeniserKind::SubwordNmt)
+        .map(|file| fetch(file, &source_options(options), progress))
+        .transpose()
+}
+
+fn source_options(options: &PrepareOptions) -> SourceOptions {
+    SourceOptions {
+        downloads: options.data_root.join("downloads"),
+        mirror: options.mirror.clone(),
+        offline: options.offline,
+        retry: Retry::default(),
+    }
+}
+
 fn archives_error(archives: &[Archive]) -> DataError {
     DataError::Config {
         message: format!(
@@ -217,12 +237,13 @@ fn archives_error(archives: &[Archive]) -> DataError {
 }
 
 /// Hash of the section and the inputs: the same inputs under other paths give the same key.
-fn key(config: &DataConfig, inputs: &Inputs) -> String {
+fn key(config: &DataConfig, inputs: &Inputs, codes: Option<&Found>) -> String {
     let mut config = DataConfig {
         files: Files::default(),
         archives: Vec::new(),
         ..config.clone()
     };
+    config.tokeniser.codes = None;
     let mut hash = Sha256::new();
     hash.update(format!("lite-data {}\n", manifest::VERSION));
     match inputs {
@@ -240,6 +261,9 @@ fn key(config: &DataConfig, inputs: &Inputs) -> String {
                 .flatten()
                 .for_each(|file| hash.update(format!("{}\n", file.sha256)));
         }
+    }
+    if let Some(codes) = codes {
+        hash.update(format!("codes {}\n", codes.sha256));
     }
     // A section of plain values always has a JSON form; its debug form would serve as well.
     hash.update(serde_json::to_string(&config).unwrap_or_else(|_| format!("{config:?}")));

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::{Inputs, SPLITS};
@@ -14,6 +15,9 @@ use crate::error::DataError;
 use crate::manifest::SplitReport;
 use crate::progress::Progress;
 use crate::tokeniser::WordCounts;
+
+/// Pairs to which the line rules are applied at a time, on all cores.
+const BLOCK: usize = 1 << 14;
 
 /// Where the text of a split and side stands.
 pub fn side_path(folder: &Path, split: &str, side: &str) -> PathBuf {
@@ -31,6 +35,8 @@ pub fn write_text(
     // Pairs of valid and test, and whether train has them too.
     let mut seen: FxHashMap<u64, bool> = FxHashMap::default();
     let mut hashes: [Vec<u64>; 3] = Default::default();
+    let rules = [LineRules::new(config)?, LineRules::target(config)?];
+    let clean = config.moses.as_ref().and_then(|moses| moses.clean);
     let mut reports: Vec<SplitReport> = SPLITS
         .iter()
         .map(|name| SplitReport {
@@ -47,13 +53,14 @@ pub fn write_text(
             TextWriter::new(folder, name, "source")?,
             TextWriter::new(folder, name, "target")?,
         ];
+        let mut factored = None;
         progress.begin(&format!("reading {name}"), None);
         let mut each = |line: usize, pair: Result<(String, String), Broken>| -> Result<(), DataError> {
             report.lines = line;
             if line.is_multiple_of(10_000) {
                 progress.advance(line as u64);
             }
-            let (source, target) = match pair {
+            let (mut source, mut target) = match pair {
                 Ok(pair) => pair,
                 Err(broken) if in_train && config.broken_lines == BrokenLines::Drop => {
                     report.broken += 1;
@@ -77,6 +84,23 @@ pub fn write_text(
                     return Ok(());
                 }
             }
+            if let Some(clean) = clean.filter(|_| in_train) {
+                let factored = *factored.get_or_insert_with(|| source.contains('|') || target.contains('|'));
+                let Some(pair) = clean.clean(&source, &target, factored) else {
+                    report.unclean += 1;
+                    if report.unclean == 1 {
+                        let n = [&source, &target].map(|side| side.split_whitespace().count());
+                        let (min, max, ratio) = (clean.min, clean.max, clean.ratio);
+                        report.examples.push(format!(
+                            "{name} line {line}: {} source and {} target words, {min} to {max} and at most {ratio} \
+                             times as many: left out",
+                            n[0], n[1]
+                        ));
+                    }
+                    return Ok(());
+                };
+                (source, target) = pair;
+            }
             let mut hasher = DefaultHasher::new();
             (&source, &target).hash(&mut hasher);
             let hash = hasher.finish();
@@ -96,17 +120,21 @@ pub fn write_text(
         match inputs {
             Inputs::Files(files) => {
                 let [source, target] = &files[split];
-                read_pairs(&source.path, &target.path, LineRules::new(config), &mut each)?;
+                let mut block = Vec::with_capacity(BLOCK);
+                let n = read_pairs(&source.path, &target.path, LineRules::default(), |line, pair| {
+                    block.push(pair);
+                    if block.len() == BLOCK {
+                        apply(&rules, std::mem::take(&mut block), line, &mut each)?;
+                    }
+                    Ok(())
+                })?;
+                apply(&rules, block, n, &mut each)?;
             }
             Inputs::Grammar(splits) => {
-                let rules = LineRules::new(config);
                 let pairs = [&splits.train, &splits.valid, &splits.test][split];
-                for (index, (source, target)) in pairs.iter().enumerate() {
-                    each(
-                        index + 1,
-                        Ok((rules.apply(source.clone()), rules.apply(target.clone()))),
-                    )?;
-                }
+                let pairs: Vec<_> = pairs.iter().cloned().map(Ok).collect();
+                let n = pairs.len();
+                apply(&rules, pairs, n, &mut each)?;
             }
         }
         progress.end();
@@ -116,6 +144,25 @@ pub fn write_text(
         report.pairs_in_train = hashes.iter().filter(|hash| seen.get(hash) == Some(&true)).count();
     }
     Ok(reports)
+}
+
+/// The rules of each side on a block of pairs whose last one is pair `end`; then `each`, in order.
+fn apply(
+    rules: &[LineRules; 2],
+    pairs: Vec<Result<(String, String), Broken>>,
+    end: usize,
+    each: &mut impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let start = end - pairs.len();
+    let [source_rules, target_rules] = rules;
+    let pairs: Vec<_> = pairs
+        .into_par_iter()
+        .map(|pair| pair.map(|(source, target)| (source_rules.apply(source), target_rules.apply(target))))
+        .collect();
+    pairs
+        .into_iter()
+        .enumerate()
+        .try_for_each(|(index, pair)| each(start + index + 1, pair))
 }
 
 struct TextWriter {

@@ -2,12 +2,14 @@
 
 mod proto;
 mod sentence_piece;
+mod subword_nmt;
 mod train;
 
 use std::fs;
 use std::path::Path;
 
 pub use sentence_piece::{SPACE, SentencePiece};
+pub use subword_nmt::SubwordNmt;
 pub use train::{WordCounts, train};
 
 use crate::error::DataError;
@@ -17,6 +19,8 @@ use crate::error::DataError;
 pub enum Tokeniser {
     /// Subword pieces of a SentencePiece model.
     SentencePiece(Box<SentencePiece>),
+    /// Pieces of subword-nmt, `@@` after one that does not end a word.
+    SubwordNmt(Box<SubwordNmt>),
     /// Words between white space.
     Words,
     /// Lines that hold pieces already.
@@ -28,7 +32,7 @@ const WORDS: &[u8] = b"words\n";
 const NONE: &[u8] = b"none\n";
 
 impl Tokeniser {
-    /// Reads what `save` wrote, or any SentencePiece model (unigram or BPE).
+    /// Reads what `save` wrote, any SentencePiece model (unigram or BPE), or codes of subword-nmt with a version.
     pub fn load(path: &Path) -> Result<Self, DataError> {
         Self::from_bytes(fs::read(path).map_err(DataError::io(path))?, path)
     }
@@ -38,6 +42,9 @@ impl Tokeniser {
         match bytes.as_slice() {
             WORDS => Ok(Tokeniser::Words),
             NONE => Ok(Tokeniser::None),
+            _ if SubwordNmt::recognises(&bytes) => {
+                SubwordNmt::from_bytes(bytes, path).map(|codes| Tokeniser::SubwordNmt(Box::new(codes)))
+            }
             _ => SentencePiece::from_bytes(bytes, path).map(|model| Tokeniser::SentencePiece(Box::new(model))),
         }
     }
@@ -51,6 +58,7 @@ impl Tokeniser {
     pub fn bytes(&self) -> &[u8] {
         match self {
             Tokeniser::SentencePiece(model) => model.bytes(),
+            Tokeniser::SubwordNmt(codes) => codes.bytes(),
             Tokeniser::Words => WORDS,
             Tokeniser::None => NONE,
         }
@@ -60,6 +68,7 @@ impl Tokeniser {
     pub fn encode(&self, line: &str) -> Vec<String> {
         match self {
             Tokeniser::SentencePiece(model) => model.encode(line),
+            Tokeniser::SubwordNmt(codes) => codes.encode(line),
             Tokeniser::Words | Tokeniser::None => line.split_whitespace().map(str::to_owned).collect(),
         }
     }
@@ -68,6 +77,7 @@ impl Tokeniser {
     pub fn decode(&self, pieces: &[&str]) -> String {
         match self {
             Tokeniser::SentencePiece(model) => model.decode(pieces),
+            Tokeniser::SubwordNmt(codes) => codes.decode(pieces),
             Tokeniser::Words => pieces.join(" "),
             Tokeniser::None => {
                 let line = format!("{} ", pieces.join(" ")).replace("@@ ", "");
@@ -76,11 +86,19 @@ impl Tokeniser {
         }
     }
 
+    /// A line of words in the form that `decode` gives: the same, or detokenised if that is configured.
+    pub(crate) fn finish(&self, line: String) -> String {
+        match self {
+            Tokeniser::SubwordNmt(codes) => codes.finish(line),
+            _ => line,
+        }
+    }
+
     /// Whether each word between spaces is cut on its own, so that its pieces can be remembered.
     pub(crate) fn words_are_independent(&self) -> bool {
         match self {
             Tokeniser::SentencePiece(model) => model.words_are_independent(),
-            Tokeniser::Words | Tokeniser::None => true,
+            Tokeniser::SubwordNmt(_) | Tokeniser::Words | Tokeniser::None => true,
         }
     }
 }

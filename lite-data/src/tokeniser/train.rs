@@ -33,6 +33,11 @@ impl WordCounts {
             }
         }
     }
+
+    /// The words and their counts, in no particular order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.words.iter().map(|(word, &count)| (word.as_str(), count))
+    }
 }
 
 /// Trains a model and returns the bytes of its `.model` file. The same counts give the same bytes.
