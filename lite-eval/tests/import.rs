@@ -128,8 +128,11 @@ fn weights_are_those_of_the_reference() {
 const SCORE_TOLERANCE: f64 = 2e-5;
 const TOKEN_TOLERANCE: f64 = 7e-5;
 
-/// What generate.py printed: the first line has its flags.
-fn generated(folder: &str) -> (String, BTreeMap<usize, (f64, String, Vec<f64>)>) {
+/// Score, text and scores of tokens.
+type Printed = (f64, String, Vec<f64>);
+
+/// What generate.py printed, by sentence: the first line has its flags.
+fn generated(folder: &str) -> (String, BTreeMap<usize, Printed>) {
     let printed = text(&golden(&format!("{folder}/generate_test.txt")).unwrap());
     let (flags, lines) = printed.split_once('\n').unwrap();
     let mut found = BTreeMap::new();
@@ -139,7 +142,7 @@ fn generated(folder: &str) -> (String, BTreeMap<usize, (f64, String, Vec<f64>)>)
             continue;
         };
         let Ok(number) = number.parse::<usize>() else { continue };
-        let entry: &mut (f64, String, Vec<f64>) = found.entry(number).or_default();
+        let entry: &mut Printed = found.entry(number).or_default();
         match (kind, fields.next(), fields.next()) {
             ("H", Some(score), text) => {
                 (entry.0, entry.1) = (score.parse().unwrap(), text.unwrap_or_default().to_owned());

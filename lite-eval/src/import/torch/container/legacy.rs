@@ -78,7 +78,7 @@ fn read_storages<'a>(
             let expected = format!("{n_elements} as its tensors say");
             return Err(TorchError::new(place, format!("{found} elements"), expected));
         }
-        let size = n_elements.checked_mul(dtype.size() as u64).unwrap_or(u64::MAX);
+        let size = n_elements.saturating_mul(dtype.size() as u64);
         storages.insert(key, reader.take(size)?);
     }
     Ok(storages)
