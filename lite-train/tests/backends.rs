@@ -114,6 +114,10 @@ fn every_backend_has_the_same_loss_curve() {
             .into_iter()
             .filter(|device| *device != DeviceName::Flex && device.is_compiled_in());
         for device in others {
+            // The Evolved Transformer has not been tried on a GPU yet.
+            if name == "evolved" && !matches!(device, DeviceName::Flex | DeviceName::NdArray) {
+                continue;
+            }
             let found = run(device);
             for (update, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 // Sums in another order, and on a GPU other exponentials: 1e-6 in six updates on software Vulkan.
