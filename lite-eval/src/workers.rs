@@ -4,9 +4,8 @@
 //! there are pieces that need nothing of each other (the sentences of an update, batches to decode), a core for each
 //! leaves none idle. Results are taken in the order of the pieces, so they do not depend on how many cores there are.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, OnceLock, mpsc};
 
 use burn::tensor::Device;
 use lite_model::device::is_host;
@@ -15,8 +14,10 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 /// Threads that each compute alone.
 #[derive(Debug)]
 pub struct Workers {
-    /// A pool of one thread each: what runs inside computes on that thread, however large its matrices are.
-    pools: Vec<ThreadPool>,
+    n_threads: usize,
+    /// A pool of one thread each: what runs inside computes on that thread, however large its matrices are. They are
+    /// started with the first work that there is more than one piece of.
+    pools: OnceLock<Vec<ThreadPool>>,
 }
 
 impl Workers {
@@ -32,18 +33,15 @@ impl Workers {
 
     /// `n_threads`, or fewer if the system gives no more; with one, pieces are computed by the thread that asks.
     pub fn with_threads(n_threads: usize) -> Self {
-        let pool = |_| ThreadPoolBuilder::new().num_threads(1).build().ok();
-        let pools = if n_threads > 1 {
-            (0..n_threads).filter_map(pool).collect()
-        } else {
-            Vec::new()
-        };
-        Self { pools }
+        Self {
+            n_threads: n_threads.max(1),
+            pools: OnceLock::new(),
+        }
     }
 
     /// How many pieces are computed at a time.
     pub fn n_threads(&self) -> usize {
-        self.pools.len().max(1)
+        self.n_threads
     }
 
     /// `work(i, pieces[i])` for each piece; `take` gets the results in the order of the pieces, on this thread.
@@ -52,7 +50,12 @@ impl Workers {
     ///
     /// When `work` does.
     pub fn each<T: Send, R: Send>(&self, pieces: Vec<T>, work: impl Fn(usize, T) -> R + Sync, mut take: impl FnMut(R)) {
-        if self.pools.is_empty() || pieces.len() < 2 {
+        let pools = if self.n_threads > 1 && pieces.len() > 1 {
+            self.pools()
+        } else {
+            &[]
+        };
+        if pools.is_empty() {
             for (i, piece) in pieces.into_iter().enumerate() {
                 take(work(i, piece));
             }
@@ -63,7 +66,7 @@ impl Workers {
         let pieces: Vec<Mutex<Option<T>>> = pieces.into_iter().map(|piece| Mutex::new(Some(piece))).collect();
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
-            for pool in self.pools.iter().take(n_pieces) {
+            for pool in pools.iter().take(n_pieces) {
                 let (sender, next, pieces, work) = (sender.clone(), &next, &pieces, &work);
                 scope.spawn(move || {
                     pool.install(|| {
@@ -90,6 +93,12 @@ impl Workers {
                 }
             }
         });
+    }
+
+    fn pools(&self) -> &[ThreadPool] {
+        let pool = |_| ThreadPoolBuilder::new().num_threads(1).build().ok();
+        self.pools
+            .get_or_init(|| (0..self.n_threads).filter_map(pool).collect())
     }
 }
 
