@@ -17,6 +17,8 @@ built_in![
     "iwslt14-deen.base",
     "multi30k-ende",
     "multi30k-enfr",
+    "multi30k-enfr-short",
+    "multi30k-enfr.base",
     "multi30k.base",
     "quick",
     "wikitext103-1150M",

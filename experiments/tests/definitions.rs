@@ -31,6 +31,7 @@ fn every_definition_loads() {
         "iwslt14-deen-50M",
         "multi30k-ende",
         "multi30k-enfr",
+        "multi30k-enfr-short",
         "quick",
         "wikitext103-1150M",
         "wmt14-enfr-100M",
@@ -64,6 +65,7 @@ fn every_definition_loads() {
 fn parents_load_alone() {
     for name in [
         "iwslt14-deen.base",
+        "multi30k-enfr.base",
         "multi30k.base",
         "wmt14-enfr.base",
         "wmt16-ende.base",

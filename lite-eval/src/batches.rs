@@ -5,9 +5,21 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use lite_data::{collate_right, collate_sources};
 
 use crate::decode::SourcePadding;
+use crate::numpy::permutation;
 
 /// A full batch gives up what exceeds a multiple of this.
 const MULTIPLE: usize = 8;
+
+/// The seed with which the reference shuffles sentences before it sorts them (`FairseqTask.get_batch_iterator`).
+const SHUFFLE: u32 = 1;
+
+/// The order in which the reference takes sentences (`LanguagePairDataset.ordered_indices`): short sources first, of
+/// equal ones those with a short target, where the targets are known, and shuffled where nothing tells them apart.
+pub(crate) fn order(sources: &[usize], targets: Option<&[usize]>) -> Vec<usize> {
+    let mut order = permutation(SHUFFLE, sources.len());
+    order.sort_by_key(|&i| (sources[i], targets.map(|targets| targets[i])));
+    order
+}
 
 /// Cuts sentences, given in the order of their lengths, into batches of at most `batch_size`.
 pub(crate) fn cut(order: &[usize], batch_size: usize) -> Vec<&[usize]> {
@@ -46,6 +58,16 @@ pub(crate) fn source_tensor(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sentences_of_equal_length_are_taken_as_the_reference_takes_them() {
+        // numpy 2.4.6: np.random.seed(1); i = np.random.permutation(12); i = i[np.argsort(t[i], kind="mergesort")] where
+        // there is a t; i[np.argsort(s[i], kind="mergesort")]
+        let sources = [3, 5, 3, 3, 5, 4, 3, 5, 4, 3, 3, 4];
+        let targets = [7, 2, 7, 6, 2, 9, 7, 2, 1, 6, 7, 9];
+        assert_eq!(order(&sources, None), [2, 3, 10, 6, 0, 9, 11, 8, 5, 4, 1, 7]);
+        assert_eq!(order(&sources, Some(&targets)), [3, 9, 2, 10, 6, 0, 8, 11, 5, 4, 1, 7]);
+    }
 
     #[test]
     fn batches_are_those_of_the_reference() {

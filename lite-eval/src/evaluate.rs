@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::decode::DecodeConfig;
 use crate::metrics::{MetricError, score};
 use crate::search::Hypothesis;
-use crate::translate::{fit, translate};
+use crate::translate::{fit, translate_beside};
 
 /// What came out of a split.
 #[derive(Serialize, Debug, Clone, PartialEq)]
@@ -130,10 +130,20 @@ pub fn decode_split(
     };
     progress.begin(&format!("translating {}", split.name()), Some(n as u64));
     let mut n_done = 0;
-    let found = translate(model, model_config, &sources, &config, device, &mut |n| {
+    let lengths: Vec<usize> = (0..n).map(|i| store.lengths(i).1).collect();
+    let mut advance = |n| {
         n_done += n as u64;
         progress.advance(n_done);
-    });
+    };
+    let found = translate_beside(
+        model,
+        model_config,
+        &sources,
+        Some(&lengths),
+        &config,
+        device,
+        &mut advance,
+    );
     progress.end();
     let text = |best: &Hypothesis| {
         prepared

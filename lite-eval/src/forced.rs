@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use lite_data::{EOS, collate_right};
 use lite_model::Seq2Seq;
 
-use crate::batches::{cut, source_tensor};
+use crate::batches::{cut, order, source_tensor};
 use crate::decode::SourcePadding;
 use crate::workers::Workers;
 
@@ -29,8 +29,8 @@ pub fn score_pairs(
     device: &Device,
     progress: &mut dyn FnMut(usize),
 ) -> Vec<Vec<f32>> {
-    let mut order: Vec<usize> = (0..pairs.len()).collect();
-    order.sort_by_key(|&i| (pairs[i].0.len(), pairs[i].1.len()));
+    let (sources, targets): (Vec<usize>, Vec<usize>) = pairs.iter().map(|(s, t)| (s.len(), t.len())).unzip();
+    let order = order(&sources, Some(&targets));
     let mut results = vec![Vec::new(); pairs.len()];
     Workers::for_device(device).each(
         cut(&order, batch_size),

@@ -23,6 +23,7 @@ pub mod forced;
 pub mod import;
 pub mod memory;
 pub mod metrics;
+mod numpy;
 pub mod perplexity;
 pub mod plot;
 pub mod run;
@@ -33,4 +34,4 @@ mod translate;
 pub mod workers;
 
 pub use search::Hypothesis;
-pub use translate::{fit, translate};
+pub use translate::{fit, translate, translate_beside};

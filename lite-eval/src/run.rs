@@ -60,7 +60,7 @@ pub enum OpenError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// The architecture.
-    #[error("[arch]: {0}")]
+    #[error("[arch]")]
     Model(#[from] ConfigError),
     /// The weights.
     #[error(transparent)]

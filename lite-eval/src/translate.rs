@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use lite_data::EOS;
 use lite_model::{ModelConfig, Seq2Seq};
 
-use crate::batches::{cut, source_tensor};
+use crate::batches::{cut, order, source_tensor};
 use crate::decode::DecodeConfig;
 use crate::search::{Hypothesis, ModelStepper, Projection, beam_search};
 use crate::workers::Workers;
@@ -25,9 +25,22 @@ pub fn translate(
     device: &Device,
     progress: &mut dyn FnMut(usize),
 ) -> Vec<Vec<Hypothesis>> {
-    let mut order: Vec<usize> = (0..sources.len()).collect();
-    // Short ones first, as the reference batches: where padding leaks into a convolution, the batch is part of the result.
-    order.sort_by_key(|&i| sources[i].len());
+    translate_beside(model, model_config, sources, None, config, device, progress)
+}
+
+/// As [`translate`], with the lengths of the reference translations, by which fairseq's `generate.py` orders sources of
+/// equal length. Where padding leaks into a convolution, the batch is part of the result.
+pub fn translate_beside(
+    model: &Seq2Seq,
+    model_config: &ModelConfig,
+    sources: &[Vec<u32>],
+    target_lengths: Option<&[usize]>,
+    config: &DecodeConfig,
+    device: &Device,
+    progress: &mut dyn FnMut(usize),
+) -> Vec<Vec<Hypothesis>> {
+    let lengths: Vec<usize> = sources.iter().map(Vec::len).collect();
+    let order = order(&lengths, target_lengths);
     let workers = Workers::for_device(device);
     let longest = |batch: &[usize]| batch.iter().map(|&i| sources[i].len()).max().unwrap_or(0);
     let mut pieces: Vec<Piece<'_>> = cut(&order, config.batch_size)

@@ -171,6 +171,7 @@ fn translations_of_the_test_set_are_those_of_generate() {
         let mut command = program(&["translate", "--input-format", "tokens", "--json", "--n-best", "4"]);
         command.args(["--batch-size", "128", "--beam", "4", "--max-length-b", max_length_b]);
         command.args(["--length-penalty", length_penalty, "--run"]).arg(&run);
+        command.arg("--reference").arg(case.data("test.tgt"));
         command.write_stdin(text(&case.data("test.src")));
         let found = json_lines(&stdout(&command.assert().code(0)));
         assert_eq!(found.len(), expected.len(), "{}", case.checkpoint);

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::lines::Lines;
-use super::numpy::Generator;
+use crate::numpy::Generator;
 
 /// The share of resamples between the ends of an interval.
 const LEVEL: f64 = 0.95;

@@ -5,7 +5,7 @@
 //! - [`sacre`], `chrf`, `ter`: sacreBLEU, chrF and TER as the Python package sacrebleu computes them
 //! - `rouge`: ROUGE as the Python package rouge-score computes it, and how that relates to files2rouge
 //! - [`lines`]: the numbers of each line, from which any choice of lines is scored
-//! - [`bootstrap`]: confidence intervals, and whether two systems differ; `numpy` draws the lines
+//! - [`bootstrap`]: confidence intervals, and whether two systems differ
 //! - [`differences`]: the lines in which they differ most
 
 pub mod bootstrap;
@@ -13,7 +13,6 @@ mod chrf;
 pub mod compound;
 pub mod differences;
 pub mod lines;
-mod numpy;
 mod rouge;
 pub mod sacre;
 mod ter;

@@ -3,21 +3,22 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use burn::tensor::Device;
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::cut_message;
 use lite_eval::run::Run;
-use lite_eval::{Hypothesis, fit, translate};
+use lite_eval::{Hypothesis, fit, translate_beside};
 use serde::Serialize;
 
 use super::search::SearchArguments;
-use super::{DeviceArguments, InputFormat, print_json, text_line};
+use super::{DeviceArguments, InputFormat, print_json, read_lines, text_line};
 
 /// Translate lines from stdin to stdout
 ///
 /// Lines are read in groups, decoded in batches sorted by length, and written in their order. An empty line gives an
 /// empty line. A model whose convolutions see padding, as an imported one's do, depends on its batches: there all lines
-/// are read first, and the batches are those of fairseq's generate.py. With --json, one object a line:
+/// are read first, and the batches are those of fairseq's interactive.py, or with --reference of its generate.py. With --json, one object a line:
 /// {"line": 0, "hypotheses": [{"text": "..", "tokens": [".."], "score": -4.25, "token_scores": [..]}]}
 /// where the last token is </s>.
 #[derive(clap::Args, Debug)]
@@ -29,6 +30,9 @@ pub struct Arguments {
     /// Whether a line is text or pieces between spaces
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     input_format: InputFormat,
+    /// Translations, one a line, by whose lengths generate.py orders sources of equal length
+    #[arg(long, value_name = "FILE")]
+    reference: Option<PathBuf>,
     /// Write JSON lines
     #[arg(long)]
     json: bool,
@@ -59,11 +63,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
     let run = Run::open(&arguments.run, &device)?;
     let config = arguments.search.config(&run.decode)?;
+    let references = arguments.reference.as_deref().map(read_lines).transpose()?;
     let stdin = io::stdin();
     // A person who types wants an answer to every line.
-    let group_size = if stdin.is_terminal() {
+    let group_size = if stdin.is_terminal() && references.is_none() {
         1
-    } else if run.model_config.depends_on_padding() {
+    } else if run.model_config.depends_on_padding() || references.is_some() {
         // The batches are part of the result, and they are cut from all lines in the order of their lengths.
         usize::MAX
     } else {
@@ -73,10 +78,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut first = 0;
     loop {
         let lines = read_group(&mut input, first, group_size)?;
+        if let Some(references) = &references {
+            ensure!(
+                references.len() == lines.len(),
+                "stdin has {} lines, --reference has {}: expected a line for each line",
+                lines.len(),
+                references.len()
+            );
+        }
         if lines.is_empty() {
             return Ok(());
         }
-        translate_group(arguments, &run, &config, &device, first, &lines)?;
+        translate_group(arguments, &run, &config, &device, first, &lines, references.as_deref())?;
+        if references.is_some() {
+            return Ok(());
+        }
         first += lines.len();
     }
 }
@@ -102,9 +118,11 @@ fn translate_group(
     device: &Device,
     first: usize,
     lines: &[String],
+    references: Option<&[String]>,
 ) -> anyhow::Result<()> {
     let max_positions = run.model_config.max_source_positions;
     let mut sources = Vec::new();
+    let mut target_lengths = Vec::new();
     let mut is_empty = Vec::new();
     for (i, line) in lines.iter().enumerate() {
         let mut source = match arguments.input_format {
@@ -121,9 +139,21 @@ fn translate_group(
         is_empty.push(source.len() <= 1);
         if source.len() > 1 {
             sources.push(source);
+            target_lengths.extend(references.map(|references| match arguments.input_format {
+                InputFormat::Text => run.text.encode_target(&references[i]).len(),
+                InputFormat::Tokens => run.text.encode_target_tokens(&references[i]).len(),
+            }));
         }
     }
-    let found = translate(&run.model, &run.model_config, &sources, config, device, &mut |_| {});
+    let found = translate_beside(
+        &run.model,
+        &run.model_config,
+        &sources,
+        references.map(|_| target_lengths.as_slice()),
+        config,
+        device,
+        &mut |_| {},
+    );
     let mut found = found.iter();
     for (i, is_empty) in is_empty.into_iter().enumerate() {
         let hypotheses = if is_empty {

@@ -1,17 +1,19 @@
-//! numpy's `default_rng(seed).choice(n, size, replace=True)`, so that resampling draws the lines that sacreBLEU draws.
+//! What numpy draws from a seed: `default_rng(seed).choice(n, size, replace=True)`, so that resampling draws the lines that
+//! sacreBLEU draws, and `random.seed(seed); random.permutation(n)`, in which fairseq takes sentences of equal length.
 
+use rand_mt::Mt;
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng;
 
 /// `numpy.random.default_rng`: PCG64 seeded through a `SeedSequence`.
-pub(super) struct Generator {
+pub(crate) struct Generator {
     bits: Pcg64,
     /// The upper half of the last 64 bits, where only the lower half was used.
     half: Option<u32>,
 }
 
 impl Generator {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let words = seed_sequence(seed);
         let wide = |i: usize| {
             // numpy: the words are taken two by two as little-endian 64 bits, the upper 64 bits first.
@@ -34,7 +36,7 @@ impl Generator {
     }
 
     /// A number below `n`, by Lemire's multiplication. numpy draws none where there is no choice.
-    pub(super) fn below(&mut self, n: u32) -> u32 {
+    pub(crate) fn below(&mut self, n: u32) -> u32 {
         if n <= 1 {
             return 0;
         }
@@ -46,6 +48,27 @@ impl Generator {
             }
         }
     }
+}
+
+/// `numpy.random.seed(seed)` and then `numpy.random.permutation(n)`: the Mersenne Twister and a shuffle from the end.
+pub(crate) fn permutation(seed: u32, n: usize) -> Vec<usize> {
+    let mut bits = Mt::new(seed);
+    let mut indices: Vec<usize> = (0..n).collect();
+    for last in (1..n).rev() {
+        // numpy `random_interval`: as many bits as `last` has, drawn until they are no more than it.
+        let mask = usize::MAX >> last.leading_zeros();
+        let chosen = loop {
+            let drawn = match u32::try_from(last) {
+                Ok(_) => bits.next_u32() as usize,
+                Err(_) => bits.next_u64() as usize,
+            } & mask;
+            if drawn <= last {
+                break drawn;
+            }
+        };
+        indices.swap(last, chosen);
+    }
+    indices
 }
 
 /// `SeedSequence(seed).generate_state(8)`: M. E. O'Neill's `seed_seq_fe` with a pool of four words.
@@ -78,7 +101,19 @@ fn seed_sequence(seed: u64) -> [u32; 8] {
 
 #[cfg(test)]
 mod tests {
-    use super::Generator;
+    use super::{Generator, permutation};
+
+    #[test]
+    fn shuffles_as_numpy_does() {
+        // numpy.random.seed(1); numpy.random.permutation(n), numpy 2.4.6
+        assert_eq!(permutation(1, 0), [0; 0]);
+        assert_eq!(permutation(1, 1), [0]);
+        assert_eq!(permutation(1, 2), [0, 1]);
+        assert_eq!(permutation(1, 10), [2, 9, 6, 4, 0, 3, 1, 7, 8, 5]);
+        let many = permutation(1, 70_000);
+        assert_eq!(many[..6], [6670, 49567, 50796, 22310, 54037, 6869]);
+        assert_eq!(many[69_995..], [49100, 20609, 21440, 50057, 5192]);
+    }
 
     #[test]
     fn draws_what_numpy_draws() {
