@@ -4,7 +4,6 @@
 use std::ops::Range;
 
 use burn::module::{Module, Param};
-use burn::nn::Linear;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -12,6 +11,7 @@ use crate::config::{AdaptiveInputConfig, AdaptiveSoftmaxConfig};
 use crate::dropout::Dropout;
 use crate::embedding::Embedding;
 use crate::init::{BiasInit, uniform, xavier_linear};
+use crate::linear::Linear;
 
 /// Word vectors by bands: a table for each, and a projection to the model's width.
 #[derive(Module, Debug)]
@@ -176,15 +176,15 @@ impl AdaptiveSoftmax {
             (None, clusters) => {
                 let clusters = clusters.as_ref().expect("a head has weights of its own or tied ones");
                 // The first band's projection is the input's alone.
-                Tensor::cat(vec![tied(0).0.weight(), clusters.weight.val().transpose()], 0)
+                Tensor::cat(vec![tied(0).0.weight(), clusters.weight().transpose()], 0)
             }
         };
         let clusters = self.bands[1..].iter().zip(&self.tail).enumerate();
         let clusters = clusters.map(|(i, (ids, (projection, dropout, words)))| Cluster {
             ids,
             projection: match projection {
-                Some(projection) => projection.weight.val(),
-                None => tied(i + 1).1.weight.val().transpose(),
+                Some(projection) => projection.weight(),
+                None => tied(i + 1).1.weight().transpose(),
             },
             words: match words {
                 Some(words) => words.weight.val(),

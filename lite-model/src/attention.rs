@@ -1,12 +1,12 @@
 //! Multi-head attention (fairseq `multihead_attention.py`).
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::dropout::Dropout;
 use crate::init::{BiasInit, apply_linear, xavier_linear};
+use crate::linear::Linear;
 
 /// Scaled dot-product attention over `n_heads` contiguous groups of channels.
 #[derive(Module, Debug)]

@@ -1,13 +1,13 @@
 //! Position-wise feed-forward layer: `fc2(dropout(act(fc1(x))))`.
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::activation::{relu, tanh};
 use burn::tensor::{Device, Tensor};
 
 use crate::config::{Activation, FeedForwardInit, ModelConfig};
 use crate::dropout::Dropout;
 use crate::init::{BiasInit, apply_linear, linear, xavier_linear};
+use crate::linear::Linear;
 
 /// Two linear layers with a non-linearity between them.
 #[derive(Module, Debug)]

@@ -1,8 +1,10 @@
 //! How weights start (PAPER: the reference's `reset_parameters`).
 
 use burn::module::Param;
-use burn::nn::{Initializer, Linear};
+use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
+
+use crate::linear::Linear;
 
 /// How a linear layer's bias starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,10 +36,7 @@ pub(crate) fn linear(d_input: usize, d_output: usize, bound: f64, bias: BiasInit
         BiasInit::Zeros => Some(Initializer::Zeros.init([d_output], device)),
         BiasInit::FanIn => Some(uniform([d_output], (d_input as f64).sqrt().recip(), device)),
     };
-    Linear {
-        weight: uniform([d_input, d_output], bound, device),
-        bias,
-    }
+    Linear::new(uniform([d_input, d_output], bound, device), bias)
 }
 
 /// A parameter drawn from `U(-bound, bound)`.

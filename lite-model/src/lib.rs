@@ -5,7 +5,7 @@
 //! - [`language_model`]: the decoder's layers alone, with [`adaptive`] input and output.
 //! - [`long_short`]: Long-Short Range Attention, over [`attention`] and [`convolution`].
 //! - [`evolved`]: the cells of the Evolved Transformer.
-//! - [`encoder`], [`decoder`], [`feed_forward`], [`embedding`], [`positions`], [`dropout`]: the layers.
+//! - [`encoder`], [`decoder`], [`feed_forward`], [`linear`], [`embedding`], [`positions`], [`dropout`]: the layers.
 //! - [`cost`]: parameters and Mult-Adds by part, as the paper counts them and in full, from a config alone.
 //! - [`weights`]: files of weights, under the reference's names; [`layout`]: which there are, from a config alone.
 //!
@@ -31,6 +31,7 @@ pub mod language_model;
 #[cfg(test)]
 mod laws;
 pub mod layout;
+pub mod linear;
 pub mod long_short;
 pub mod positions;
 pub mod seq2seq;

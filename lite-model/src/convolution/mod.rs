@@ -8,13 +8,13 @@
 mod band;
 
 use burn::module::{Module, Param};
-use burn::nn::Linear;
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::config::{ConvolutionKind, ModelConfig, PaddingMask};
 use crate::dropout::Dropout;
 use crate::init::{BiasInit, apply_linear, uniform, xavier_linear};
+use crate::linear::Linear;
 
 /// A convolution over time whose filters are shared by the channels of a head.
 #[derive(Module, Debug)]

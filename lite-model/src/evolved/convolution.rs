@@ -2,11 +2,11 @@
 //! filter spans all channels.
 
 use burn::module::{Module, Param};
-use burn::nn::Linear;
 use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor};
 
 use crate::init::{BiasInit, apply_linear, linear, uniform, xavier_linear};
+use crate::linear::Linear;
 
 /// A depthwise convolution and the linear layer that mixes its channels.
 #[derive(Module, Debug)]

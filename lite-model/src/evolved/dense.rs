@@ -1,7 +1,7 @@
 //! The sub-layers that look at one position: gated linear unit and dense layers.
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::LayerNorm;
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
 
@@ -9,6 +9,7 @@ use crate::config::ModelConfig;
 use crate::dropout::Dropout;
 use crate::encoder::layer_norm;
 use crate::init::{BiasInit, apply_linear, xavier_linear};
+use crate::linear::Linear;
 
 /// `W x * sigmoid(V x)` of the normalised input.
 #[derive(Module, Debug)]

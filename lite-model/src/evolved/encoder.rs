@@ -1,7 +1,7 @@
 //! The encoder's cell.
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::LayerNorm;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
@@ -13,6 +13,7 @@ use crate::config::ModelConfig;
 use crate::dropout::Dropout;
 use crate::encoder::layer_norm;
 use crate::init::{BiasInit, apply_linear, xavier_linear};
+use crate::linear::Linear;
 use crate::long_short::Masks;
 
 /// One cell of the encoder.
