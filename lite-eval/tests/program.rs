@@ -50,6 +50,8 @@ fn help_of_every_command() {
         assert!(help.contains("Example:\n  lite-eval "), "{command}");
         insta::assert_snapshot!(format!("help-{command}"), help);
     }
+    let help = stdout(&program(&["bench", "beam", "--help"]).assert().code(0));
+    insta::assert_snapshot!("help-bench-beam", help);
 }
 
 /// A run of one small model over six words and ten positions, with its corpus beside it.
@@ -250,6 +252,16 @@ fn errors_offer_what_was_probably_meant() {
             "did you mean `cuda`?",
         ),
         (
+            &["bench", "beam", "--arch", "transfromer"],
+            1,
+            "did you mean `transformer`?",
+        ),
+        (
+            &["bench", "train", "--exp", "quick", "--d-model", "64"],
+            2,
+            "cannot be used with",
+        ),
+        (
             &["translate", "--run", "nowhere"],
             1,
             "`nowhere` is no run folder: `definition.json` is missing in it\nhint: ",
@@ -263,6 +275,50 @@ fn errors_offer_what_was_probably_meant() {
     ] {
         let message = stderr(&program(arguments).assert().code(code));
         assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn a_benchmark_prints_the_keys_of_its_peers() {
+    let sizes = [
+        "--d-model",
+        "16",
+        "--layers",
+        "1",
+        "--vocab",
+        "40",
+        "--batch",
+        "2",
+        "--steps",
+        "2",
+    ];
+    for task in ["train", "greedy", "beam"] {
+        let json = program(&["bench", task, "--json", "--threads", "1", "--tgt-len", "6"])
+            .args(sizes)
+            .assert()
+            .code(0);
+        let json: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
+        assert_eq!(json["task"], task);
+        for (key, expected) in [
+            ("d_model", 16),
+            ("d_ff", 16),
+            ("layers", 1),
+            ("heads", 4),
+            ("vocab", 40),
+            ("batch", 2),
+            ("src_len", 32),
+            ("tgt_len", 6),
+            ("threads", 1),
+        ] {
+            assert_eq!(json[key], expected, "{task} {key}");
+        }
+        assert_eq!(json["seconds"].as_array().unwrap().len(), 2);
+        let rate = 12.0 / json["median_seconds"].as_f64().unwrap();
+        assert!(
+            (json["tokens_per_second"].as_f64().unwrap() / rate - 1.0).abs() < 1e-6,
+            "{task}"
+        );
+        assert!(json["peak_rss_mib"].as_f64().is_none_or(|mib| mib > 1.0), "{task}");
     }
 }
 

@@ -1,141 +1,218 @@
 //! `lite-eval bench`: sentences and tokens a second, and memory.
 
+mod workload;
+
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
-use experiments::{Definition, machine};
-use lite_eval::bench::{Task, measure, vocabulary_sizes};
-use lite_model::ModelConfig;
-use serde_json::Value as Json;
+use clap::Subcommand;
+use experiments::{Definition, commit, machine, now};
+use lite_eval::bench::{BURN, Measurement, Repetitions, Task, Workload, measure, simd};
+use serde_json::{Value as Json, json};
 
 use super::{DeviceArguments, print_json, print_table};
 
-/// Time decoding and training of a definition with random weights
+/// Time decoding and training with random weights
 ///
-/// 32 tokens on either side, no padding: beam 4 and greedy at batch 1 and 32, and a forward and backward pass over 128
-/// sentences without the optimiser. Every task runs in a process of its own, so that its peak memory is its own.
+/// With a task: one workload, of a definition (--exp) or of the sizes given. Without: greedy and beam search at batch 1 and
+/// 32 and training at batch 128, for every architecture of a definition, each in a process of its own, so that its peak
+/// memory is its own.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  lite-eval bench --exp wmt14-enfr-100M --arch lite --vocabulary 32000")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    after_help = "Example:\n  lite-eval bench --exp wmt14-enfr-100M --arch lite\n  lite-eval bench beam --arch lite --d-model 200 \
+                  --batch 1 --threads 1 --json"
+)]
 pub struct Arguments {
+    #[command(subcommand)]
+    task: Option<TaskCommand>,
+    #[command(flatten)]
+    survey: SurveyArguments,
+}
+
+#[derive(Subcommand, Debug)]
+enum TaskCommand {
+    Train(workload::Arguments),
+    Greedy(workload::Arguments),
+    Beam(workload::Arguments),
+}
+
+#[derive(clap::Args, Debug)]
+struct SurveyArguments {
     /// Experiment: a built-in name or a .toml file
-    #[arg(long = "exp", value_name = "NAME")]
-    experiment: String,
+    #[arg(long = "exp", value_name = "NAME", required = true)]
+    experiment: Option<String>,
     /// One architecture, or all
     #[arg(long, value_name = "NAME", default_value = "all")]
     arch: String,
     /// Pieces of both vocabularies, or SOURCE,TARGET [default: the definition's]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     vocabulary: Vec<usize>,
-    /// Tasks whose name begins so, such as beam4 or train
-    #[arg(long, value_name = "TASK", default_value = "")]
-    task: String,
     /// Timed repetitions, after one for warming up
     #[arg(long, value_name = "N", default_value_t = 5)]
     repetitions: usize,
     /// Change a value of the definition
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Print JSON
+    /// Print JSON, an object a line
     #[arg(long)]
     json: bool,
-    /// Measure in this process
-    #[arg(long, hide = true)]
-    in_process: bool,
     #[command(flatten)]
     device: DeviceArguments,
 }
 
+/// What is measured of every architecture, with its sentences.
+const SURVEY: [(Task, usize); 5] = [
+    (Task::Beam, 1),
+    (Task::Beam, 32),
+    (Task::Greedy, 1),
+    (Task::Greedy, 32),
+    (Task::Train, 128),
+];
+
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let definition = Definition::load(&arguments.experiment, &arguments.overrides)?;
-    let archs = definition.select_archs(&arguments.arch)?;
-    let tasks: Vec<Task> = Task::ALL
-        .into_iter()
-        .filter(|task| task.name().starts_with(&arguments.task))
-        .collect();
-    let names: Vec<String> = Task::ALL.iter().map(|task| task.name()).collect();
-    ensure!(
-        !tasks.is_empty(),
-        "no task begins with `{}`; there are {}",
-        arguments.task,
-        names.join(", ")
-    );
-    if arguments.in_process {
-        return measure_here(arguments, &definition, &archs[0], tasks[0]);
+    match &arguments.task {
+        Some(TaskCommand::Train(arguments)) => one(Task::Train, arguments),
+        Some(TaskCommand::Greedy(arguments)) => one(Task::Greedy, arguments),
+        Some(TaskCommand::Beam(arguments)) => one(Task::Beam, arguments),
+        None => survey(&arguments.survey),
     }
+}
+
+fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
+    arguments.use_threads()?;
+    let device = arguments.device.device.open()?;
+    let workload = arguments.workload(task)?;
+    let repetitions = Repetitions {
+        warmup: arguments.warmup,
+        steps: arguments.steps,
+    };
+    let found = measure(&workload, repetitions, arguments.seed, &device)?;
+    if let Some(warning) = found.noise.and_then(|noise| noise.warning(found.spread)) {
+        eprintln!("warning: {warning}");
+    }
+    let described = describe(arguments, &workload, &found)?;
+    if arguments.json {
+        return print_json(&described);
+    }
+    for (key, value) in described.as_object().into_iter().flatten() {
+        let value = match value {
+            Json::Number(number) if number.is_f64() => format!("{:.4}", number.as_f64().unwrap_or_default()),
+            Json::String(text) => text.clone(),
+            Json::Array(_) | Json::Object(_) | Json::Null => continue,
+            other => other.to_string(),
+        };
+        println!("{key:22} {value}");
+    }
+    Ok(())
+}
+
+/// Everything that decides a number, under the names that other benchmark programs of such models use.
+fn describe(arguments: &workload::Arguments, workload: &Workload, found: &Measurement) -> anyhow::Result<Json> {
+    let model = &workload.model;
+    let mut json = json!({
+        "task": workload.task,
+        "experiment": arguments.experiment,
+        "arch": arguments.arch,
+        "d_model": model.d_model,
+        "d_ff": model.d_ff,
+        "layers": model.decoder_layers,
+        "heads": arguments.self_attention_heads(model),
+        "vocab": workload.sizes.target,
+        "batch": workload.batch,
+        "src_len": workload.source_length,
+        "tgt_len": workload.target_length,
+        "beam": if workload.task == Task::Beam { workload.beam } else { 1 },
+        "threads": rayon::current_num_threads(),
+        "device": arguments.device.device.name(),
+        "dtype": "f32",
+    });
+    let about = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "burn": BURN,
+        "commit": commit(),
+        "date": now(),
+        "machine": machine().to_string(),
+        "simd": simd(),
+    });
+    if let Json::Object(all) = &mut json {
+        for part in [serde_json::to_value(found)?, about] {
+            let Json::Object(part) = part else { continue };
+            all.extend(part);
+        }
+    }
+    Ok(json)
+}
+
+fn survey(arguments: &SurveyArguments) -> anyhow::Result<()> {
+    let experiment = arguments.experiment.as_deref().unwrap_or_default();
+    let definition = Definition::load(experiment, &arguments.overrides)?;
+    let archs = definition.select_archs(&arguments.arch)?;
     arguments.device.device.open()?;
     let mut rows = Vec::new();
     for arch in &archs {
-        for task in &tasks {
-            eprintln!("{arch}: {}", task.name());
-            let found = measure_elsewhere(arguments, arch, &task.name())?;
+        for (task, batch) in SURVEY {
+            eprintln!("{arch}: {}, batch {batch}", task.name());
+            let found = in_own_process(arguments, experiment, arch, task, batch)?;
             if arguments.json {
                 print_json(&found)?;
             } else {
-                rows.push(row(arch, &found));
+                rows.push(row(arch, task, batch, &found));
             }
         }
     }
     if !arguments.json {
-        print_table(
-            &["architecture", "task", "s/batch", "sentences/s", "tokens/s", "peak MiB"],
-            &rows,
-        )?;
+        let header = [
+            "architecture",
+            "task",
+            "s/batch",
+            "spread",
+            "sentences/s",
+            "tokens/s",
+            "peak MiB",
+        ];
+        print_table(&header, &rows)?;
         eprintln!("{} on {}", arguments.device.device, machine());
     }
     Ok(())
 }
 
-fn measure_here(arguments: &Arguments, definition: &Definition, arch: &str, task: Task) -> anyhow::Result<()> {
-    let config: ModelConfig = definition.section(&format!("arch.{arch}"))?;
-    let sizes = vocabulary_sizes(definition, &arguments.vocabulary)?;
-    let device = arguments.device.device.open()?;
-    let found = measure(task, &config, sizes, arguments.repetitions, &device)?;
-    let mut json = serde_json::json!({
-        "experiment": definition.name, "arch": arch, "device": arguments.device.device.name(),
-        "machine": machine().to_string(), "vocabulary": sizes,
-    });
-    if let (Json::Object(all), Json::Object(found)) = (&mut json, serde_json::to_value(&found)?) {
-        all.extend(found);
-    }
-    print_json(&json)
-}
-
-fn measure_elsewhere(arguments: &Arguments, arch: &str, task: &str) -> anyhow::Result<Json> {
+fn in_own_process(
+    arguments: &SurveyArguments,
+    experiment: &str,
+    arch: &str,
+    task: Task,
+    batch: usize,
+) -> anyhow::Result<Json> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args([
-        "bench",
-        "--in-process",
-        "--exp",
-        &arguments.experiment,
-        "--arch",
-        arch,
-        "--task",
-        task,
-    ]);
+    command.args(["bench", task.name(), "--json", "--exp", experiment, "--arch", arch]);
+    command.args(["--batch", &batch.to_string(), "--warmup", "1"]);
+    command.args(["--steps", &arguments.repetitions.to_string()]);
     command.args(["--device", arguments.device.device.name()]);
-    command.args(["--repetitions", &arguments.repetitions.to_string()]);
     for size in &arguments.vocabulary {
-        command.args(["--vocabulary", &size.to_string()]);
+        command.args(["--vocab", &size.to_string()]);
     }
     for change in &arguments.overrides {
         command.args(["--set", change]);
     }
     let output = command.stderr(Stdio::inherit()).output()?;
-    ensure!(output.status.success(), "{arch}, {task}: {}", output.status);
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{arch}, {task}"))
+    ensure!(output.status.success(), "{arch}, {}: {}", task.name(), output.status);
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{arch}, {}", task.name()))
 }
 
-fn row(arch: &str, found: &Json) -> Vec<String> {
-    let number = |key: &str, scale: f64, decimals: usize| match found[key].as_f64() {
-        Some(value) => format!("{:.decimals$}", value / scale),
+fn row(arch: &str, task: Task, batch: usize, found: &Json) -> Vec<String> {
+    let number = |key: &str, decimals: usize| match found[key].as_f64() {
+        Some(value) => format!("{value:.decimals$}"),
         None => "-".into(),
     };
+    let spread = found["spread"].as_f64().unwrap_or(0.0);
     vec![
         arch.to_owned(),
-        found["task"].as_str().unwrap_or_default().to_owned(),
-        number("median_seconds", 1.0, 3),
-        number("sentences_per_second", 1.0, 1),
-        number("tokens_per_second", 1.0, 0),
-        number("peak_memory_bytes", f64::from(1 << 20), 0),
+        format!("{}, batch {batch}", task.name()),
+        number("median_seconds", 3),
+        format!("{:.0} %", 100.0 * spread),
+        number("sentences_per_second", 1),
+        number("tokens_per_second", 0),
+        number("peak_rss_mib", 0),
     ]
 }

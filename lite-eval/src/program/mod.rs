@@ -39,7 +39,7 @@ enum Command {
     Cost(cost::Arguments),
     Tables(tables::Arguments),
     Plot(plot::Arguments),
-    Bench(bench::Arguments),
+    Bench(Box<bench::Arguments>),
     Import(import::Arguments),
 }
 
