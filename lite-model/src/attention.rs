@@ -121,6 +121,13 @@ impl Attention {
         self.forward(input, memory, None).0
     }
 
+    /// Calls `f` with every linear layer.
+    pub(crate) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        for linear in [&mut self.k_proj, &mut self.v_proj, &mut self.q_proj, &mut self.out_proj] {
+            f(linear);
+        }
+    }
+
     fn split_heads(&self, x: Tensor<3>) -> Tensor<4> {
         let [batch_size, length, d_model] = x.dims();
         x.reshape([batch_size, length, self.n_heads, d_model / self.n_heads])

@@ -10,6 +10,7 @@ use crate::config::{Architecture, ModelConfig, Task};
 use crate::encoder::{Residual, layer_norm};
 use crate::evolved::DecoderCell;
 use crate::feed_forward::FeedForward;
+use crate::linear::Linear;
 use crate::long_short::{Masks, MixerState, TokenMixer};
 
 /// One layer of the decoder.
@@ -84,6 +85,15 @@ impl DecoderLayer {
             final_layer_norm: layer_norm(config.d_model, device),
             residual: Residual::new(config),
         }
+    }
+
+    /// Calls `f` with every linear layer.
+    pub(crate) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        self.self_attn.each_linear(f);
+        if let Some(attention) = &mut self.encoder_attn {
+            attention.each_linear(f);
+        }
+        self.feed_forward.each_linear(f);
     }
 
     fn layer(

@@ -1,14 +1,21 @@
 //! Token embeddings: a table that can also be the output projection.
 
-use burn::module::{Module, Param};
-use burn::tensor::{Device, Distribution, Int, Tensor};
+use std::sync::Arc;
 
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+
+use crate::kernels::int8::Int8Matrix;
+use crate::linear::quantised;
 use crate::tokens::PAD;
 
 /// A table of one vector a vocabulary entry, `[vocabulary_size, d_model]`.
 #[derive(Module, Debug)]
 pub struct Embedding {
-    weight: Param<Tensor<2>>,
+    /// Absent where the table is in 8 bits.
+    weight: Option<Param<Tensor<2>>>,
+    #[module(skip)]
+    int8: Option<Arc<Int8Matrix>>,
 }
 
 /// A table drawn from `N(0, d_model^-0.5)`, with zeros for padding where `zero_padding` says so.
@@ -28,13 +35,30 @@ impl Embedding {
     /// A table for `size` entries.
     pub fn new(size: usize, d_model: usize, device: &Device) -> Self {
         Self {
-            weight: table(size, d_model, true, device),
+            weight: Some(table(size, d_model, true, device)),
+            int8: None,
         }
     }
 
-    /// The whole table, `[vocabulary_size, d_model]`.
+    /// The whole table of floats, `[vocabulary_size, d_model]`.
+    ///
+    /// # Panics
+    ///
+    /// The table is in 8 bits.
     pub fn weight(&self) -> Tensor<2> {
-        self.weight.val()
+        self.weight.as_ref().expect("a table of floats").val()
+    }
+
+    /// The table in 8 bits, where it is.
+    pub fn int8(&self) -> Option<&Arc<Int8Matrix>> {
+        self.int8.as_ref()
+    }
+
+    /// Quantises the table, a scale for each vector. What is in 8 bits already stays as it is.
+    pub(crate) fn to_int8(&mut self) {
+        if let Some(weight) = self.weight.take() {
+            self.int8 = Some(Arc::new(quantised(weight.into_value())));
+        }
     }
 
     /// The vectors of `tokens`, times the square root of `d_model`.
@@ -48,11 +72,27 @@ impl Embedding {
     /// - output: `[batch_size, length, d_model]`
     pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
         let [batch_size, length] = tokens.dims();
-        let weight = self.weight.val();
+        if let Some(table) = &self.int8 {
+            return vectors(table, tokens);
+        }
+        let weight = self.weight();
         let [_, d_model] = weight.dims();
         weight
             .select(0, tokens.reshape([batch_size * length]))
             .mul_scalar((d_model as f64).sqrt())
             .reshape([batch_size, length, d_model])
     }
+}
+
+/// The vectors of `tokens` from a table in 8 bits, times the square root of their length.
+fn vectors(table: &Int8Matrix, tokens: Tensor<2, Int>) -> Tensor<3> {
+    let [batch_size, length] = tokens.dims();
+    let (device, d_model) = (tokens.device(), table.d_input());
+    let mut output = vec![0.0; batch_size * length * d_model];
+    let ids = tokens.into_data();
+    for (vector, id) in output.chunks_exact_mut(d_model).zip(ids.iter::<i64>()) {
+        table.channel(id as usize, vector);
+        vector.iter_mut().for_each(|x| *x *= (d_model as f32).sqrt());
+    }
+    Tensor::from_data(TensorData::new(output, [batch_size, length, d_model]), &device)
 }

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use crate::config::ModelConfig;
 use crate::dropout::Dropout;
 use crate::feed_forward::FeedForward;
+use crate::linear::Linear;
 use crate::long_short::{Masks, TokenMixer};
 
 /// One layer of the encoder.
@@ -61,6 +62,12 @@ impl EncoderLayer {
             final_layer_norm: layer_norm(config.d_model, device),
             residual: Residual::new(config),
         }
+    }
+
+    /// Calls `f` with every linear layer.
+    pub(crate) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        self.self_attn.each_linear(f);
+        self.feed_forward.each_linear(f);
     }
 
     /// # Shapes

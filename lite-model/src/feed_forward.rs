@@ -41,6 +41,12 @@ impl FeedForward {
         }
     }
 
+    /// Calls `f` with every linear layer.
+    pub(crate) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        f(&mut self.fc1);
+        f(&mut self.fc2);
+    }
+
     /// # Shapes
     ///
     /// - input, output: `[batch_size, length, d_model]`

@@ -6,6 +6,7 @@
 //! - [`long_short`]: Long-Short Range Attention, over [`attention`] and [`convolution`].
 //! - [`evolved`]: the cells of the Evolved Transformer.
 //! - [`encoder`], [`decoder`], [`feed_forward`], [`linear`], [`embedding`], [`positions`], [`dropout`]: the layers.
+//! - [`kernels`]: arithmetic of our own.
 //! - [`cost`]: parameters and Mult-Adds by part, as the paper counts them and in full, from a config alone.
 //! - [`weights`]: files of weights, under the reference's names; [`layout`]: which there are, from a config alone.
 //!
@@ -27,6 +28,7 @@ pub mod feed_forward;
 #[cfg(test)]
 mod golden;
 mod init;
+pub mod kernels;
 pub mod language_model;
 #[cfg(test)]
 mod laws;

@@ -8,6 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 use crate::attention::{Attention, KeysValues};
 use crate::config::{BranchConfig, ModelConfig};
 use crate::convolution::{Convolution, Window};
+use crate::linear::Linear;
 
 /// One way of moving information between positions.
 #[derive(Module, Debug)]
@@ -163,6 +164,21 @@ impl TokenMixer {
                 attention.forward(input, &memory, masks.attention.as_ref()).0
             }
             Self::MultiBranch(branches) => branches.forward(input, masks),
+        }
+    }
+
+    /// Calls `f` with every linear layer.
+    pub(crate) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        match self {
+            Self::Attention(attention) => attention.each_linear(f),
+            Self::MultiBranch(branches) => {
+                for branch in &mut branches.branches {
+                    match branch {
+                        Branch::Attention(attention) => attention.each_linear(f),
+                        Branch::Convolution(convolution) => convolution.each_linear(f),
+                    }
+                }
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! The encoder-decoder (fairseq `transformer_multibranch_v2.py`, `transformer.py`).
 
+use std::sync::Arc;
+
 use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
 use burn::tensor::{Bool, Device, Int, Tensor};
@@ -11,6 +13,8 @@ use crate::embedding::{self, Embedding};
 use crate::encoder::{EncoderLayer, layer_norm};
 use crate::error::ConfigError;
 use crate::evolved::{DecoderCell, EncoderCell};
+use crate::kernels::int8::Int8Matrix;
+use crate::linear::{self, Linear, quantised};
 use crate::long_short::Masks;
 use crate::positions::Positions;
 use crate::state::{DecoderState, Memory, StepOutput};
@@ -47,6 +51,9 @@ pub(crate) struct Decoder {
     pub(crate) layer_norm: Option<LayerNorm>,
     /// The output projection where no embedding serves as one.
     pub(crate) embed_out: Option<Param<Tensor<2>>>,
+    /// The output projection of a model in 8 bits.
+    #[module(skip)]
+    pub(crate) int8_projection: Option<Arc<Int8Matrix>>,
     pub(crate) dropout: Dropout,
 }
 
@@ -84,6 +91,7 @@ impl ModelConfig {
             cells,
             layer_norm: final_norm(&stack),
             embed_out: (share == ShareEmbeddings::None).then(|| embedding::table(sizes.target, d_model, false, device)),
+            int8_projection: None,
             dropout: Dropout::new(self.dropout),
         };
         Ok(Seq2Seq { encoder, decoder })
@@ -148,7 +156,45 @@ impl Seq2Seq {
         self.decode(target_input, &self.encode(source)).0
     }
 
-    /// The output projection, `[target_vocabulary, d_model]`; it has no bias.
+    /// The model with weights of 8 bits, for a CPU: it translates faster and no longer learns.
+    ///
+    /// Linear layers and tables have a scale for each output channel or vector, and inputs of linear layers one for each row
+    /// (see [`kernels::int8`](crate::kernels::int8)). The rest stays in floats: norms, biases, filters of convolutions and
+    /// attention between positions.
+    pub fn to_int8(mut self) -> Self {
+        let mut quantise = Linear::to_int8;
+        let (encoder, decoder) = (&mut self.encoder, &mut self.decoder);
+        encoder
+            .layers
+            .iter_mut()
+            .for_each(|layer| layer.each_linear(&mut quantise));
+        encoder
+            .cells
+            .iter_mut()
+            .for_each(|cell| cell.each_linear(&mut quantise));
+        decoder
+            .layers
+            .iter_mut()
+            .for_each(|layer| layer.each_linear(&mut quantise));
+        decoder
+            .cells
+            .iter_mut()
+            .for_each(|cell| cell.each_linear(&mut quantise));
+        encoder.embed_tokens.to_int8();
+        decoder.embed_tokens.iter_mut().for_each(Embedding::to_int8);
+        self.decoder.int8_projection = match self.decoder.embed_out.take() {
+            Some(weight) => Some(Arc::new(quantised(weight.into_value()))),
+            None => self.target_table().int8().cloned(),
+        };
+        self
+    }
+
+    /// The output projection of a model in 8 bits, `[target_vocabulary, d_model]`.
+    pub fn int8_projection(&self) -> Option<&Arc<Int8Matrix>> {
+        self.decoder.int8_projection.as_ref()
+    }
+
+    /// The output projection of a model of floats, `[target_vocabulary, d_model]`; it has no bias.
     pub fn projection(&self) -> Tensor<2> {
         match &self.decoder.embed_out {
             Some(weight) => weight.val(),
@@ -158,7 +204,10 @@ impl Seq2Seq {
 
     /// Logits of `features`: `[rows, d_model]` to `[rows, target_vocabulary]`.
     pub fn logits(&self, features: Tensor<2>) -> Tensor<2> {
-        features.matmul(self.projection().transpose())
+        match self.int8_projection() {
+            Some(projection) => linear::product(projection, None, features),
+            None => features.matmul(self.projection().transpose()),
+        }
     }
 
     /// The state before the first token, a row a source; keys and values of the source are computed here, once.

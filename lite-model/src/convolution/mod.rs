@@ -157,6 +157,12 @@ impl Convolution {
         self.output(taps.matmul(inputs).reshape([rows, 1, channels]))
     }
 
+    /// Calls `f` with every linear layer.
+    pub(crate) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        let linears = [&mut self.linear1, &mut self.linear2, &mut self.weight_linear];
+        linears.into_iter().flatten().for_each(f);
+    }
+
     fn project(&self, input: Tensor<3>) -> Tensor<3> {
         let Some(linear1) = &self.linear1 else { return input };
         let hidden = apply_linear(linear1, input);

@@ -39,6 +39,11 @@ impl SeparableConvolution {
         }
     }
 
+    /// The linear layer behind the filters.
+    pub(super) fn linear(&mut self) -> &mut Linear {
+        &mut self.pointwise
+    }
+
     pub(super) fn kernel_size(&self) -> usize {
         let [kernel_size, _] = self.depthwise.lazy_shape().dims();
         kernel_size
@@ -79,6 +84,11 @@ impl StandardConvolution {
             filter: linear(kernel_size * d_input, d_output, bound, BiasInit::Zeros, device),
             kernel_size,
         }
+    }
+
+    /// The filter as the linear layer that it is over the positions side by side.
+    pub(super) fn linear(&mut self) -> &mut Linear {
+        &mut self.filter
     }
 
     /// Beyond either end, the input is zero.

@@ -14,6 +14,7 @@ use crate::convolution::Window;
 use crate::decoder::{CrossMemory, DecoderBlock};
 use crate::dropout::Dropout;
 use crate::encoder::layer_norm;
+use crate::linear::Linear;
 use crate::long_short::{BranchState, Masks, MixerState};
 
 /// One cell of the decoder; a language model's does without the attentions to a source.
@@ -59,6 +60,20 @@ impl DecoderCell {
             dense_layers: DenseLayers::decoder(config, device),
             dropout: Dropout::new(config.dropout),
         }
+    }
+
+    /// Calls `f` with every linear layer.
+    pub(crate) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        let attentions = [&mut self.first_encoder_attn, &mut self.second_encoder_attn];
+        for attention in attentions.into_iter().flatten() {
+            attention.each_linear(f);
+        }
+        self.many_head_self_attn.each_linear(f);
+        self.self_attn.each_linear(f);
+        f(self.conv_branches.separable_conv_11x1.linear());
+        f(self.conv_branches.separable_conv_7x1_1.linear());
+        f(self.conv_branches.separable_conv_7x1_2.linear());
+        self.dense_layers.each_linear(f);
     }
 
     /// The arithmetic of a whole sequence and of one step; they differ in what looks back.

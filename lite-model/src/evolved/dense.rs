@@ -41,6 +41,12 @@ impl GatedLinearUnit {
         }
     }
 
+    /// Calls `f` with every linear layer.
+    pub(super) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        f(&mut self.values);
+        f(&mut self.gates);
+    }
+
     /// # Shapes
     ///
     /// - input, output: `[batch_size, length, d_model]`
@@ -70,6 +76,12 @@ impl DenseLayers {
             contraction: linear(config.d_ff, config.d_model),
             dropout: Dropout::new(config.dropout),
         }
+    }
+
+    /// Calls `f` with every linear layer.
+    pub(super) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        f(&mut self.expansion);
+        f(&mut self.contraction);
     }
 
     /// # Shapes

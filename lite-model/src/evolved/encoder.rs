@@ -51,6 +51,16 @@ impl EncoderCell {
         }
     }
 
+    /// Calls `f` with every linear layer.
+    pub(crate) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        self.gated_linear_unit.each_linear(f);
+        f(&mut self.conv_branches.dense);
+        f(self.conv_branches.standard_conv_3x1.linear());
+        f(self.conv_branches.separable_conv_9x1.linear());
+        self.self_attn.each_linear(f);
+        self.dense_layers.each_linear(f);
+    }
+
     /// # Shapes
     ///
     /// - x, output: `[batch_size, length, d_model]`

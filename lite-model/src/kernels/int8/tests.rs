@@ -1,0 +1,153 @@
+use super::*;
+
+/// Numbers in -1..1, the same everywhere.
+fn numbers(n: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+fn matrix(weights: &[f32], d_input: usize, kernel: Kernel) -> Int8Matrix {
+    let mut builder = Int8Builder::new(weights.len() / d_input, d_input, kernel);
+    weights.chunks_exact(d_input).for_each(|channel| builder.push(channel));
+    builder.finish()
+}
+
+fn product(matrix: &Int8Matrix, input: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let mut output = vec![f32::NAN; input.len() / matrix.d_input() * matrix.d_output()];
+    matrix.product(input, bias, &mut output);
+    output
+}
+
+const SHAPES: [[usize; 3]; 12] = [
+    [1, 1, 1],
+    [1, 3, 17],
+    [2, 16, 64],
+    [3, 15, 65],
+    [4, 33, 66],
+    [5, 31, 67],
+    [7, 48, 128],
+    [9, 100, 204],
+    [13, 1, 320],
+    [32, 129, 511],
+    [130, 40, 2048],
+    [256, 70, 96],
+];
+
+#[test]
+fn kernels_give_the_bits_of_the_portable_one() {
+    for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_available()) {
+        for [rows, d_output, d_input] in SHAPES {
+            let (input, weights) = (numbers(rows * d_input, 1), numbers(d_output * d_input, 2));
+            let bias = numbers(d_output, 3);
+            for bias in [None, Some(&bias[..])] {
+                let expected = product(&matrix(&weights, d_input, Kernel::Portable), &input, bias);
+                let found = product(&matrix(&weights, d_input, kernel), &input, bias);
+                assert_eq!(found, expected, "{kernel:?}: {rows} x {d_input} x {d_output}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_are_exact_at_the_extremes() {
+    // Every product is 127 * 127 or its negative: what saturates, or wraps, is far off.
+    let [rows, d_output, d_input] = [5, 34, 2048];
+    for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_available()) {
+        for (x, w) in [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)] {
+            let matrix = matrix(&vec![w; d_output * d_input], d_input, kernel);
+            let found = product(&matrix, &vec![x; rows * d_input], None);
+            let expected = (2048 * 127 * 127) as f32 * (1.0 / 127.0 * (1.0 / 127.0)) * x * w;
+            assert!(
+                found.iter().all(|y| *y == expected),
+                "{kernel:?}, {x} by {w}: {}",
+                found[0]
+            );
+        }
+    }
+}
+
+#[test]
+fn the_error_is_within_its_bound() {
+    for [rows, d_output, d_input] in SHAPES {
+        let (input, weights) = (numbers(rows * d_input, 4), numbers(d_output * d_input, 5));
+        let bias = numbers(d_output, 6);
+        let found = product(&matrix(&weights, d_input, Kernel::detect()), &input, Some(&bias));
+        let greatest = |values: &[f32]| values.iter().fold(0f64, |a, x| a.max(f64::from(x.abs())));
+        let total = |values: &[f32]| values.iter().map(|x| f64::from(x.abs())).sum::<f64>();
+        for (x, found) in input.chunks_exact(d_input).zip(found.chunks_exact(d_output)) {
+            for ((w, bias), found) in weights.chunks_exact(d_input).zip(&bias).zip(found) {
+                let exact: f64 = x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
+                let (x_max, w_max) = (greatest(x), greatest(w));
+                let bound = (x_max * total(w) + w_max * total(x) + d_input as f64 * x_max * w_max / 254.0) / 254.0;
+                let error = (f64::from(*found) - exact - f64::from(*bias)).abs();
+                // And the float noise of the last product and sum.
+                assert!(
+                    error <= bound * 1.0001 + 1e-6 * (exact.abs() + 1.0),
+                    "{d_input}: {error}, bound {bound}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn channels_come_back_within_half_a_step() {
+    for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_available()) {
+        let (d_output, d_input) = (37, 51);
+        let weights = numbers(d_output * d_input, 7);
+        let matrix = matrix(&weights, d_input, kernel);
+        let mut found = vec![0.0; d_input];
+        for (channel, expected) in weights.chunks_exact(d_input).enumerate() {
+            matrix.channel(channel, &mut found);
+            let half_step = expected.iter().fold(0f32, |a, x| a.max(x.abs())) / 254.0;
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(
+                    (found - expected).abs() <= half_step * 1.0001,
+                    "{found}, expected {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_are_independent_and_zeros_and_infinities_stay_in_theirs() {
+    for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_available()) {
+        let (d_output, d_input) = (20, 40);
+        let matrix = matrix(&numbers(d_output * d_input, 8), d_input, kernel);
+        let bias = numbers(d_output, 9);
+        let mut input = numbers(7 * d_input, 10);
+        input[2 * d_input..3 * d_input].fill(0.0);
+        input[4 * d_input + 3] = f32::NAN;
+        input[5 * d_input + 39] = f32::INFINITY;
+        input[6 * d_input..].fill(1e-40);
+        let all = product(&matrix, &input, Some(&bias));
+        for (row, x) in input.chunks_exact(d_input).enumerate() {
+            let alone = product(&matrix, x, Some(&bias));
+            let found = &all[row * d_output..][..d_output];
+            match row {
+                2 | 6 => assert_eq!(found, bias),
+                4 | 5 => assert!(found.iter().all(|y| !y.is_finite())),
+                _ => assert_eq!(found, alone),
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_matrices_have_products() {
+    let nothing = matrix(&[], 3, Kernel::detect());
+    assert_eq!(product(&nothing, &[1.0, 2.0, 3.0], None), [0.0; 0]);
+    let mut builder = Int8Builder::new(2, 0, Kernel::detect());
+    builder.push(&[]);
+    builder.push(&[]);
+    let mut output = [7.0; 4];
+    builder.finish().product(&[], Some(&[1.0, 2.0]), &mut output);
+    assert_eq!(output, [1.0, 2.0, 1.0, 2.0]);
+}

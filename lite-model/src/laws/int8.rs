@@ -1,0 +1,133 @@
+//! Models in 8 bits beside the models of floats that they were made from.
+
+use burn::module::{Module, ModuleMapper, Param};
+
+use super::*;
+use crate::kernels::int8::{Int8Builder, Kernel};
+
+/// Of the features, with random weights of two layers: each product rounds its inputs to 127 steps either way, and
+/// layer norms pass on what that does. The widest seen is 1.2 %.
+const INPUTS_ROUNDED: f64 = 0.03;
+/// The same with the rounding of the weights. The widest seen is 1.8 %.
+const ALL_ROUNDED: f64 = 0.04;
+
+/// Rounds the weights of linear layers and tables as a model in 8 bits has them.
+#[derive(Default)]
+struct Round {
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Round {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.join(".");
+        if D != 2 || path.contains("embed_positions") || path.contains("depthwise") {
+            return param;
+        }
+        param.map(|x| {
+            let is_table = path.contains("embed_");
+            let rows = if is_table { x } else { x.swap_dims(0, 1) };
+            let (dims, device) = (rows.dims(), rows.device());
+            let values: Vec<f32> = rows.into_data().try_into_vec().unwrap();
+            let mut builder = Int8Builder::new(dims[0], dims[1], Kernel::Portable);
+            values.chunks_exact(dims[1]).for_each(|row| builder.push(row));
+            let matrix = builder.finish();
+            let mut rounded = values;
+            let rows = rounded.chunks_exact_mut(dims[1]).enumerate();
+            rows.for_each(|(i, row)| matrix.channel(i, row));
+            let rows = Tensor::from_data(burn::tensor::TensorData::new(rounded, dims), &device);
+            if is_table { rows } else { rows.swap_dims(0, 1) }
+        })
+    }
+}
+
+/// How far `found` is from `expected`, relative to the length of `expected`.
+fn distance<const D: usize>(found: Tensor<D>, expected: Tensor<D>) -> f64 {
+    let length = |x: Tensor<D>| {
+        let square: f32 = x.powi_scalar(2).sum().into_scalar();
+        f64::from(square).sqrt()
+    };
+    length(found - expected.clone()) / length(expected)
+}
+
+fn logits(model: &Seq2Seq, device: &Device) -> Tensor<2> {
+    let features = model.features(source(device), target(device));
+    let [batch_size, length, d_model] = features.dims();
+    model.logits(features.reshape([batch_size * length, d_model]))
+}
+
+#[test]
+fn a_model_in_8_bits_is_near_the_one_it_was_made_from() {
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, &device);
+        let rounded = model.clone().map(&mut Round::default());
+        let int8 = model.clone().to_int8();
+        let found = logits(&int8, &device);
+        let from_rounded = distance(found.clone(), logits(&rounded, &device));
+        let from_floats = distance(found, logits(&model, &device));
+        assert!(
+            from_rounded > 1e-5 && from_rounded < INPUTS_ROUNDED,
+            "{from_rounded}: {config:?}"
+        );
+        assert!(
+            from_floats > 1e-5 && from_floats < ALL_ROUNDED,
+            "{from_floats}: {config:?}"
+        );
+    }
+}
+
+#[test]
+fn no_large_weight_stays_in_floats() {
+    let device = Device::flex();
+    for config in configs() {
+        let mut int8 = model(&config, &device).to_int8();
+        let mut n_linear = 0;
+        let mut count = |linear: &mut crate::linear::Linear| {
+            assert!(linear.int8().is_some());
+            n_linear += 1;
+        };
+        int8.encoder
+            .layers
+            .iter_mut()
+            .for_each(|layer| layer.each_linear(&mut count));
+        int8.decoder
+            .layers
+            .iter_mut()
+            .for_each(|layer| layer.each_linear(&mut count));
+        // Norms, filters and learnt positions; biases are with the layers.
+        let n_floats = int8.num_params();
+        let n_all = model(&config, &device).num_params();
+        assert!(
+            n_floats * 3 < n_all || config.encoder.positions.is_some(),
+            "{n_floats} of {n_all}: {config:?}"
+        );
+        assert!(n_linear > 0 || config.architecture == Architecture::Evolved);
+    }
+}
+
+#[test]
+fn steps_in_8_bits_equal_the_full_pass() {
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, &device).to_int8();
+        let memory = model.encode(source(&device));
+        let (full, _) = model.decode(target(&device), &memory);
+        let mut state = model.begin(&memory);
+        for t in 0..5 {
+            let step = model.step(target(&device).slice([0..2, t..t + 1]), &mut state);
+            let [rows, d_model] = step.features.dims();
+            let expected = full.clone().slice([0..2, t..t + 1]).reshape([rows, d_model]);
+            // Rows are rounded alone. Where float noise moves a value over the middle of a step, it is a whole step away.
+            let distance = distance(step.features, expected);
+            assert!(distance < INPUTS_ROUNDED, "{distance}: {config:?}");
+        }
+    }
+}
