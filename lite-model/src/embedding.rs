@@ -55,7 +55,7 @@ impl Embedding {
     }
 
     /// Quantises the table, a scale for each vector. What is in 8 bits already stays as it is.
-    pub(crate) fn to_int8(&mut self) {
+    pub(crate) fn quantise(&mut self) {
         if let Some(weight) = self.weight.take() {
             self.int8 = Some(Arc::new(quantised(weight.into_value())));
         }

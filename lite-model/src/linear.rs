@@ -71,7 +71,7 @@ impl Linear {
     }
 
     /// Quantises the weights, a scale for each output channel. What is in 8 bits already stays as it is.
-    pub fn to_int8(&mut self) {
+    pub fn quantise(&mut self) {
         let Some(weight) = self.weight.take() else { return };
         let [d_input, d_output] = weight.lazy_shape().dims();
         let values = floats(weight.into_value());

@@ -162,7 +162,7 @@ impl Seq2Seq {
     /// (see [`kernels::int8`](crate::kernels::int8)). The rest stays in floats: norms, biases, filters of convolutions and
     /// attention between positions.
     pub fn to_int8(mut self) -> Self {
-        let mut quantise = Linear::to_int8;
+        let mut quantise = Linear::quantise;
         let (encoder, decoder) = (&mut self.encoder, &mut self.decoder);
         encoder
             .layers
@@ -180,8 +180,8 @@ impl Seq2Seq {
             .cells
             .iter_mut()
             .for_each(|cell| cell.each_linear(&mut quantise));
-        encoder.embed_tokens.to_int8();
-        decoder.embed_tokens.iter_mut().for_each(Embedding::to_int8);
+        encoder.embed_tokens.quantise();
+        decoder.embed_tokens.iter_mut().for_each(Embedding::quantise);
         self.decoder.int8_projection = match self.decoder.embed_out.take() {
             Some(weight) => Some(Arc::new(quantised(weight.into_value()))),
             None => self.target_table().int8().cloned(),

@@ -11,8 +11,8 @@
 //! - `portable`, `avx2`, `vnni`, `neon`: the sums
 //!
 //! Neither saturates. AVX2's product of bytes (`vpmaddubsw`) saturates pairs at 16 bits, so weights are widened to 16 bits
-//! on their way into registers and multiplied there (`vpmaddwd`); that costs one instruction more for 32 products and
-//! measures within a tenth of it. AVX-512 VNNI multiplies unsigned by signed bytes: inputs are moved up by 128 there, and
+//! on their way into registers and multiplied there (`vpmaddwd`). For 32 products either way takes two multiplications,
+//! which is what bounds them: they measure the same. VNNI multiplies unsigned by signed bytes: inputs are moved up by 128 there, and
 //! `128 * sum_k(q[n][k])` is taken off the sum.
 //!
 //! The error against floats: a rounded input is off by at most half its step `x_max / 127`, a weight by half of
@@ -24,12 +24,14 @@ mod matrix;
 mod neon;
 mod pack;
 mod portable;
+mod product;
 mod quantise;
 #[cfg(test)]
 mod tests;
 mod vnni;
 
 pub use matrix::{Int8Builder, Int8Matrix};
+pub use product::Int8Rows;
 
 /// The instructions that a product is computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub enum Kernel {
     Portable,
     /// x86-64 with AVX2.
     Avx2,
+    /// x86-64 with AVX2 and AVX-VNNI.
+    AvxVnni,
     /// x86-64 with AVX-512 and its vector neural network instructions.
     Avx512Vnni,
     /// AArch64.
@@ -46,7 +50,7 @@ pub enum Kernel {
 
 impl Kernel {
     /// Every kernel, the fastest last.
-    pub const ALL: [Self; 4] = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512Vnni];
+    pub const ALL: [Self; 5] = [Self::Portable, Self::Neon, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni];
 
     /// The fastest of this machine.
     pub fn detect() -> Self {
@@ -60,6 +64,8 @@ impl Kernel {
             Self::Portable => true,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => {
                 is_x86_feature_detected!("avx512f")
@@ -77,7 +83,7 @@ impl Kernel {
     fn group(self) -> usize {
         match self {
             Self::Portable | Self::Avx2 => 2,
-            Self::Avx512Vnni | Self::Neon => 4,
+            Self::AvxVnni | Self::Avx512Vnni | Self::Neon => 4,
         }
     }
 }

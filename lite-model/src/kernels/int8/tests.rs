@@ -55,6 +55,30 @@ fn kernels_give_the_bits_of_the_portable_one() {
 }
 
 #[test]
+fn panels_and_strided_rows_give_the_same() {
+    for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_available()) {
+        let [rows, d_output, d_input, stride] = [6, 16 * 70 + 5, 300, 307];
+        let (input, bias) = (numbers(rows * stride, 11), numbers(d_output, 12));
+        let matrix = matrix(&numbers(d_output * d_input, 13), d_input, kernel);
+        let packed: Vec<f32> = input
+            .chunks_exact(stride)
+            .flat_map(|row| &row[..d_input])
+            .copied()
+            .collect();
+        let expected = product(&matrix, &packed, Some(&bias));
+        let quantised = matrix.quantise(&input, stride, rows);
+        let mut found = vec![Vec::new(); rows];
+        for panels in [0..1, 1..40, 40..matrix.n_panels()] {
+            matrix.multiply(&quantised, panels, Some(&bias), |row, first, values| {
+                assert_eq!(first, found[row].len(), "in their order");
+                found[row].extend_from_slice(values);
+            });
+        }
+        assert_eq!(found.concat(), expected);
+    }
+}
+
+#[test]
 fn sums_are_exact_at_the_extremes() {
     // Every product is 127 * 127 or its negative: what saturates, or wraps, is far off.
     let [rows, d_output, d_input] = [5, 34, 2048];
@@ -93,6 +117,16 @@ fn the_error_is_within_its_bound() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn matrices_stand_side_by_side() {
+    for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_available()) {
+        let weights = numbers(60 * 21, 14);
+        let (left, right) = weights.split_at(37 * 21);
+        let both = matrix(left, 21, kernel).beside(&matrix(right, 21, kernel));
+        assert_eq!(both, matrix(&weights, 21, kernel));
     }
 }
 
