@@ -11,6 +11,7 @@ macro_rules! built_in {
 // A test compares this list with the folder.
 built_in![
     "cnndm-800M",
+    "docs-enfr-100M",
     "iwslt14-deen-110M",
     "iwslt14-deen-200M",
     "iwslt14-deen-50M",
@@ -21,6 +22,7 @@ built_in![
     "multi30k-enfr.base",
     "multi30k.base",
     "quick",
+    "samsum-100M",
     "wikitext103-1150M",
     "wmt14-enfr-100M",
     "wmt14-enfr-300M",

@@ -1,11 +1,10 @@
 //! The `[data]` section of a definition: which corpus, which tokeniser, which lines are kept.
 
-use std::fmt;
+mod file;
+
 use std::path::PathBuf;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::corpus::LineRules;
 use crate::error::DataError;
@@ -38,6 +37,9 @@ pub struct DataConfig {
     /// Longest target in tokens, `</s>` counted. Longer: dropped in train, cut in valid and test. Default: 1024.
     #[serde(default = "default_max_tokens")]
     pub max_target_tokens: usize,
+    /// What happens in train to a source above `max_source_tokens`. Default: `drop`.
+    #[serde(default, skip_serializing_if = "LongSources::is_default")]
+    pub long_sources: LongSources,
     /// Training pairs with a side of fewer tokens, `</s>` not counted, are dropped. Default: 1.
     #[serde(default = "default_min_tokens")]
     pub min_tokens: usize,
@@ -100,6 +102,17 @@ pub enum BrokenLines {
     Error,
     /// Leave the pair out and count it.
     Drop,
+}
+
+/// What happens in train to a source above `max_source_tokens`. In valid and test it is always cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LongSources {
+    /// Its pair is left out, as a sentence without its end has no translation.
+    #[default]
+    Drop,
+    /// It is cut, as articles are: a summary of the beginning is one of the whole.
+    Cut,
 }
 
 /// How a line is cut into pieces. The tokeniser is learnt on both sides of the training split together.
@@ -196,7 +209,7 @@ pub struct Sides {
     pub target: Option<File>,
 }
 
-/// One plain or gzipped text file, a sentence a line.
+/// One plain or gzipped text file: a sentence a line, or an object of JSON a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum File {
@@ -204,6 +217,20 @@ pub enum File {
     Local(PathBuf),
     /// A file of the network, written as a table.
     Remote(Remote),
+    /// A file that no address serves in this form, written as a table without `url`.
+    Given(Given),
+    /// One field of lines of JSON: either table with a `field`.
+    Field(Field),
+}
+
+/// A file that a table names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum TableFile {
+    /// One with an address.
+    Remote(Remote),
+    /// One without.
+    Given(Given),
 }
 
 /// A file of the network and how to know that it is the right one.
@@ -217,6 +244,44 @@ pub struct Remote {
     pub size: u64,
     /// Hash of the bytes as lower-case hexadecimal digits.
     pub sha256: String,
+}
+
+/// A file that has to be given: in the mirror, or under its path on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Given {
+    /// Where a mirror keeps it; without a mirror, its path.
+    pub path: PathBuf,
+    /// Bytes, if only one file will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Hash of the bytes as lower-case hexadecimal digits, if only one file will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Where it comes from and how it was made, for those who do not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+}
+
+/// One field of lines of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Field {
+    /// The file.
+    #[serde(flatten)]
+    pub file: TableFile,
+    /// Which field of each object is the text.
+    #[serde(flatten)]
+    pub json: JsonField,
+}
+
+/// How a line of JSON becomes a line of text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JsonField {
+    /// The key whose value is the text.
+    pub field: String,
+    /// The word that stands for a line break in the text, so that turns or paragraphs stay apart. Default: empty, which
+    /// joins the lines with a space.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub line_break: String,
 }
 
 /// One archive of `corpus = "archives"`.
@@ -242,6 +307,7 @@ impl DataConfig {
             broken_lines: BrokenLines::default(),
             max_source_tokens: default_max_tokens(),
             max_target_tokens: default_max_tokens(),
+            long_sources: LongSources::default(),
             min_tokens: default_min_tokens(),
             max_ratio: None,
             moses: None,
@@ -346,6 +412,12 @@ impl DataConfig {
     }
 }
 
+impl LongSources {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Files {
     /// Whether no file is named at all.
     pub fn is_empty(&self) -> bool {
@@ -394,31 +466,6 @@ fn default_max_tokens() -> usize {
 
 fn default_min_tokens() -> usize {
     1
-}
-
-// Written by hand and not derived as `untagged`, because that would hide unknown keys from the definition's reader.
-impl<'de> Deserialize<'de> for File {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FileVisitor;
-
-        impl<'de> Visitor<'de> for FileVisitor {
-            type Value = File;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("the path of a local file, or a table with url, path, size and sha256")
-            }
-
-            fn visit_str<E>(self, path: &str) -> Result<File, E> {
-                Ok(File::Local(PathBuf::from(path)))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<File, A::Error> {
-                Remote::deserialize(MapAccessDeserializer::new(map)).map(File::Remote)
-            }
-        }
-
-        deserializer.deserialize_any(FileVisitor)
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! Reading text: one sentence a line, two files a corpus.
+//! Reading text: one sentence a line, two files a corpus; or a field of lines of JSON, which `json` makes a line of.
 //!
 //! Rules: lines end with `\n`; a `\r` before it and a byte order mark at the beginning of a file are taken away. A line
 //! with invalid UTF-8 or a NUL is broken. The two files must have the same number of lines.
+
+mod json;
 
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
@@ -9,10 +11,10 @@ use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::config::{DataConfig, Unicode};
+use crate::config::{DataConfig, JsonField, Unicode};
 use crate::error::DataError;
 use crate::moses::Steps;
-use crate::sources::open_text;
+use crate::sources::{Found, open_text};
 
 /// Longer lines are broken: they are no sentences, and memory must not grow with them.
 const LONGEST_LINE: usize = 1 << 20;
@@ -89,10 +91,26 @@ pub fn read_pairs(
     source: &Path,
     target: &Path,
     rules: LineRules,
+    each: impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
+) -> Result<usize, DataError> {
+    pair(Lines::open(source, None)?, Lines::open(target, None)?, &rules, each)
+}
+
+/// The same of the two sides of a split, which may be fields of lines of JSON, without any rules.
+pub(crate) fn read_found(
+    [source, target]: &[Found; 2],
+    each: impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
+) -> Result<usize, DataError> {
+    let open = |found: &Found| Lines::open(&found.path, found.json.clone());
+    pair(open(source)?, open(target)?, &LineRules::default(), each)
+}
+
+fn pair(
+    mut sources: Lines,
+    mut targets: Lines,
+    rules: &LineRules,
     mut each: impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
 ) -> Result<usize, DataError> {
-    let mut sources = Lines::open(source)?;
-    let mut targets = Lines::open(target)?;
     loop {
         match (sources.next_line()?, targets.next_line()?) {
             (Some(source), Some(target)) => {
@@ -104,9 +122,9 @@ pub fn read_pairs(
                 while sources.next_line()?.is_some() {}
                 while targets.next_line()?.is_some() {}
                 return Err(DataError::UnequalLines {
-                    source_path: source.into(),
+                    source_path: sources.path,
                     source_lines: sources.number,
-                    target_path: target.into(),
+                    target_path: targets.path,
                     target_lines: targets.number,
                 });
             }
@@ -116,7 +134,7 @@ pub fn read_pairs(
 
 /// All lines of one file, which must have no broken one.
 pub fn read_lines(path: &Path, rules: LineRules) -> Result<Vec<String>, DataError> {
-    let mut lines = Lines::open(path)?;
+    let mut lines = Lines::open(path, None)?;
     let mut all = Vec::new();
     while let Some(line) = lines.next_line()? {
         all.push(rules.apply(line?));
@@ -126,15 +144,18 @@ pub fn read_lines(path: &Path, rules: LineRules) -> Result<Vec<String>, DataErro
 
 struct Lines {
     path: PathBuf,
+    /// The lines are objects of JSON, of which this is the text.
+    json: Option<JsonField>,
     reader: Box<dyn BufRead + Send>,
     number: usize,
     buffer: Vec<u8>,
 }
 
 impl Lines {
-    fn open(path: &Path) -> Result<Self, DataError> {
+    fn open(path: &Path, json: Option<JsonField>) -> Result<Self, DataError> {
         Ok(Lines {
             path: path.into(),
+            json,
             reader: open_text(path)?,
             number: 0,
             buffer: Vec::new(),
@@ -170,7 +191,10 @@ impl Lines {
             return Ok(Some(Err(self.broken(format!("NUL at byte {}", position + 1)))));
         }
         Ok(Some(match std::str::from_utf8(line) {
-            Ok(line) => Ok(line.to_owned()),
+            Ok(line) => match &self.json {
+                Some(json) => json::text_of(line, json).map_err(|found| self.broken(found)),
+                None => Ok(line.to_owned()),
+            },
             Err(error) => {
                 let position = error.valid_up_to();
                 let byte = line.get(position).copied().unwrap_or(0);

@@ -32,6 +32,16 @@ pub enum DataError {
         /// What to try.
         hint: String,
     },
+    /// A file that no address serves is not there.
+    #[error("`{}` is neither downloaded nor found: there is no {places}", path.display())]
+    NotGiven {
+        /// Its path in the definition.
+        path: PathBuf,
+        /// Where it was looked for.
+        places: String,
+        /// Where it comes from.
+        hint: String,
+    },
     /// A source file is not the one that the definition names.
     #[error("`{}`: {what} is {found}, expected {expected}", path.display())]
     WrongFile {
@@ -103,7 +113,9 @@ impl DataError {
     /// What a person can do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
         match self {
-            DataError::Config { hint, .. } | DataError::Download { hint, .. } => Some(hint.clone()),
+            DataError::Config { hint, .. } | DataError::Download { hint, .. } | DataError::NotGiven { hint, .. } => {
+                Some(hint.clone())
+            }
             DataError::WrongFile { .. } => Some(
                 "the file was altered or replaced at its source; fetch the right one, or give your own with \
                  data.files.SPLIT.SIDE=\"path\""

@@ -17,6 +17,7 @@ mod manifest;
 pub mod moses;
 mod prepare;
 pub mod progress;
+mod sentences;
 mod sources;
 mod store;
 pub mod subword;
@@ -27,14 +28,15 @@ pub use batches::{
     Batch, BatchConfig, Update, UpdatePlan, collate_right, collate_sources, sequential_batches, updates,
 };
 pub use config::{
-    Archive, BrokenLines, Corpus, DataConfig, File, Files, Remote, Sides, SubwordModel, TokeniserConfig, TokeniserKind,
-    Unicode, VocabularyConfig,
+    Archive, BrokenLines, Corpus, DataConfig, Field, File, Files, Given, JsonField, LongSources, Remote, Sides,
+    SubwordModel, TableFile, TokeniserConfig, TokeniserKind, Unicode, VocabularyConfig,
 };
 pub use corpus::{Broken, LineRules, read_lines, read_pairs};
 pub use error::DataError;
 pub use manifest::{Input, Manifest, SplitReport};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use progress::Progress;
+pub use sentences::Units;
 pub use sources::{Found, Retry, SourceOptions, fetch, hash_file, open_text};
 pub use store::{PairStore, StoreWriter};
 pub use tokeniser::{SPACE, SentencePiece, SubwordNmt, Tokeniser, WordCounts, train as train_sentencepiece};

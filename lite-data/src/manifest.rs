@@ -74,6 +74,9 @@ pub struct SplitReport {
     pub too_short: usize,
     /// Pairs with a side above its maximum: left out of train, cut elsewhere.
     pub too_long: usize,
+    /// Pairs whose source was above its maximum and was cut, by `long_sources = "cut"`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut: usize,
     /// Pairs above `max_ratio`: left out of train.
     pub unbalanced: usize,
     /// Pairs of this split that stand in train as well.
@@ -158,6 +161,7 @@ impl SplitReport {
             (self.unclean, "unclean", " left out"),
             (self.too_short, "too short", " left out"),
             (self.too_long, "too long", fate(" left out", " cut")),
+            (self.cut, "long sources", " cut"),
             (self.unbalanced, "unbalanced", " left out"),
             (self.pairs_in_train, "pairs also in train", ""),
         ] {

@@ -3,6 +3,7 @@
 //! - [`decode`] holds the `[decode]` section of a definition; [`search`] is the beam search, over any [`search::Stepper`].
 //! - [`translate`]: a set of sources through a model, in batches, the order kept.
 //! - [`metrics`]: BLEU as the paper computes it, sacreBLEU, chrF, TER, ROUGE, each with its signature; is one better?
+//! - [`baseline`]: summaries that are taken out of the text.
 //! - [`perplexity`]: how well a language model foretells a text.
 //! - [`run`] opens a run folder; [`evaluate`] decodes and scores its test set.
 //! - [`import`] makes a run folder of a checkpoint of the authors' fairseq; [`forced`] scores given translations.
@@ -13,6 +14,7 @@
 //!
 //! It knows no optimiser and no training data; training meets it in a run folder.
 
+pub mod baseline;
 mod batches;
 pub mod bench;
 pub mod cost;

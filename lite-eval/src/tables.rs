@@ -51,9 +51,14 @@ pub fn newest(records: &[(PathBuf, Record)]) -> BTreeMap<&str, Vec<&Record>> {
         experiments.entry(experiment).or_default().push(record);
     }
     for rows in experiments.values_mut() {
-        rows.sort_by_key(|record| record.arch == BASELINE);
+        rows.sort_by_key(|record| (!is_model(record), record.arch == BASELINE));
     }
     experiments
+}
+
+/// Whether something was trained; a summary that is taken out of the text is none.
+fn is_model(record: &Record) -> bool {
+    record.parameters.total > 0
 }
 
 /// The whole of `TABLES.md`.
@@ -131,6 +136,10 @@ fn columns(rows: &[&Record]) -> Vec<Column> {
         name: name.into(),
         cells: rows.iter().map(|record| cell(record)).collect(),
     };
+    let of_model = |name: &str, cell: &dyn Fn(&Record) -> String| {
+        let shown = |record: &Record| if is_model(record) { cell(record) } else { "-".into() };
+        ours(name, &shown)
+    };
     // A published number has a column where at least one row has it.
     let published = |name: &str, cell: &dyn Fn(&PaperNumbers) -> Option<String>| {
         let cells: Vec<Option<String>> = rows.iter().map(|record| cell(&paper(record))).collect();
@@ -151,12 +160,14 @@ fn columns(rows: &[&Record]) -> Vec<Column> {
         };
         format!("{}{cut}", record.arch)
     })];
-    columns.push(ours("parameters", &|record| {
+    columns.push(of_model("parameters", &|record| {
         count(record.parameters.counted_as_paper as f64)
     }));
-    columns.push(ours("with embeddings", &|record| count(record.parameters.total as f64)));
+    columns.push(of_model("with embeddings", &|record| {
+        count(record.parameters.total as f64)
+    }));
     columns.extend(published("parameters", &|paper| paper.parameters.map(count)));
-    columns.push(ours("Mult-Adds", &|record| count(record.mult_adds as f64)));
+    columns.push(of_model("Mult-Adds", &|record| count(record.mult_adds as f64)));
     columns.extend(published("Mult-Adds", &|paper| paper.mult_adds.map(count)));
     for name in score_names(rows) {
         columns.push(ours(name, &|record| match record.score(name) {
@@ -174,8 +185,8 @@ fn columns(rows: &[&Record]) -> Vec<Column> {
     columns.extend(published("ROUGE-L", &|paper| {
         paper.rouge_l.map(|f1| format!("{f1:.1}"))
     }));
-    columns.push(ours("updates", &|record| thousands(record.updates)));
-    columns.push(ours("training", &|record| duration(record.train_seconds)));
+    columns.push(of_model("updates", &|record| thousands(record.updates)));
+    columns.push(of_model("training", &|record| duration(record.train_seconds)));
     columns
 }
 
@@ -215,10 +226,11 @@ fn notes(rows: &[&Record]) -> Vec<String> {
         }
     }
     notes.push("Mult-Adds: 30 source and 30 target tokens, counted as the paper counts".into());
-    let machines = rows
-        .iter()
-        .map(|record| format!("{} on {}", record.device, record.machine));
-    notes.push(format!("machine: {}", distinct(machines).join("; ")));
+    let models = || rows.iter().filter(|record| is_model(record));
+    let machines = models().map(|record| format!("{} on {}", record.device, record.machine));
+    if models().next().is_some() {
+        notes.push(format!("machine: {}", distinct(machines).join("; ")));
+    }
     let made = rows.iter().map(|record| {
         let day = record.date.split('T').next().unwrap_or_default();
         format!("{} {day}, commit {}, seed {}", record.arch, record.commit, record.seed)
@@ -236,7 +248,7 @@ fn notes(rows: &[&Record]) -> Vec<String> {
 
 /// One row beside the baseline by its main score.
 fn against(record: &Record, baseline: &Record) -> Option<String> {
-    if record.arch == baseline.arch {
+    if record.arch == baseline.arch || !is_model(record) {
         return None;
     }
     let main = record.scores.first()?;

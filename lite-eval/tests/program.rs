@@ -38,6 +38,7 @@ fn help_of_every_command() {
         "translate",
         "score",
         "evaluate",
+        "baseline",
         "metrics",
         "perplexity",
         "cost",

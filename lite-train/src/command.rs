@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use experiments::{Definition, Record, RunDefinition, RunFolder};
-use lite_data::{DataConfig, PrepareOptions, Prepared, prepare, progress};
+use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, prepare, progress};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::tables::comparison;
 use lite_model::ModelConfig;
@@ -92,9 +92,28 @@ impl Job {
     }
 
     fn check(&self, prepared: &Prepared) -> anyhow::Result<()> {
+        let arch = &self.definition.arch;
         self.model
             .validate(vocabulary_sizes(prepared))
-            .with_context(|| format!("arch.{}", self.definition.arch))
+            .with_context(|| format!("arch.{arch}"))?;
+        let (source, target) = (self.model.max_source_positions, self.model.max_target_positions);
+        let beyond = |store: &PairStore| {
+            let lengths = (0..store.len()).map(|pair| store.lengths(pair));
+            lengths.filter(|&(s, t)| s > source || t > target).count()
+        };
+        let place = format!("longer than the {source} source or {target} target positions of arch.{arch}");
+        let n_valid = beyond(&prepared.valid);
+        if n_valid > 0 {
+            bail!(
+                "{n_valid} pairs of valid are {place}\n\
+                 hint: data.max_source_tokens and data.max_target_tokens cut them; more positions take them whole"
+            );
+        }
+        let n_train = beyond(&prepared.train);
+        if n_train > 0 {
+            eprintln!("{n_train} pairs of train are {place}: left out");
+        }
+        Ok(())
     }
 
     fn run(&self, prepared: &Prepared, args: &Args) -> anyhow::Result<Record> {

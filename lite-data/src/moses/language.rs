@@ -56,6 +56,17 @@ impl Language {
     pub(super) fn prefixes(self) -> &'static Prefixes {
         &PREFIXES[self as usize]
     }
+
+    /// Whether a full stop after `stem` is one of an abbreviation, given the first character of the word that follows.
+    pub fn is_abbreviation(self, stem: &str, next: Option<char>) -> bool {
+        let is_dotted = stem.contains('.') && stem.chars().any(char::is_alphabetic);
+        is_dotted
+            || match self.prefixes().get(stem) {
+                Some(Prefix::Always) => true,
+                Some(Prefix::BeforeNumber) => next.is_some_and(|next| next.is_ascii_digit()),
+                None => false,
+            }
+    }
 }
 
 impl fmt::Display for Language {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::encode::{LineCounter, PairEncoder};
 use super::text::{side_path, write_text};
 use super::{Inputs, SPLITS};
-use crate::config::{DataConfig, TokeniserKind};
+use crate::config::{DataConfig, LongSources, TokeniserKind};
 use crate::corpus::{LineRules, read_pairs};
 use crate::error::DataError;
 use crate::manifest::{Input, Manifest, SplitReport, VERSION};
@@ -164,12 +164,19 @@ enum Refusal {
     Unbalanced,
 }
 
+/// Whether a source of so many pieces, without `</s>`, is above its limit.
+fn is_long(config: &DataConfig, source: usize) -> bool {
+    source + 1 > config.max_source_tokens
+}
+
 /// Lengths are in pieces, without `</s>`.
 fn refusal(config: &DataConfig, source: usize, target: usize) -> Option<Refusal> {
     let ratio = source.max(target) as f64 / source.min(target).max(1) as f64;
     if source.min(target) < config.min_tokens {
         Some(Refusal::TooShort)
-    } else if source + 1 > config.max_source_tokens || target + 1 > config.max_target_tokens {
+    } else if is_long(config, source) && config.long_sources == LongSources::Drop
+        || target + 1 > config.max_target_tokens
+    {
         Some(Refusal::TooLong)
     } else if config.max_ratio.is_some_and(|max_ratio| ratio > max_ratio) {
         Some(Refusal::Unbalanced)
@@ -219,7 +226,8 @@ fn write_store(
     Ok(counts)
 }
 
-/// Holds a pair to the limits on length: outside of train it is cut, in train it is left out. All is counted.
+/// Holds a pair to the limits on length: outside of train it is cut; in train it is left out, or its source is cut where
+/// the section says so. All is counted.
 fn fit(
     config: &DataConfig,
     (mut source, mut target): (Vec<u32>, Vec<u32>),
@@ -260,6 +268,15 @@ fn fit(
         }
         if in_train {
             return None;
+        }
+    }
+    if refusal.is_none() && is_long(config, source.len() - 1) {
+        report.cut += 1;
+        if report.cut == 1 {
+            let (name, most) = (&report.name, config.max_source_tokens);
+            report.examples.push(format!(
+                "`{name}.source.txt` line {line}: {lengths}, the source at most {most}: cut"
+            ));
         }
     }
     for (side, most) in [

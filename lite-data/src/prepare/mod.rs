@@ -256,10 +256,12 @@ fn key(config: &DataConfig, inputs: &Inputs, codes: Option<&Found>) -> String {
         Inputs::Files(files) => {
             config.corpus = Corpus::Files;
             config.grammar = Default::default();
-            files
-                .iter()
-                .flatten()
-                .for_each(|file| hash.update(format!("{}\n", file.sha256)));
+            for file in files.iter().flatten() {
+                hash.update(format!("{}\n", file.sha256));
+                if let Some(json) = &file.json {
+                    hash.update(format!("{json:?}\n"));
+                }
+            }
         }
     }
     if let Some(codes) = codes {

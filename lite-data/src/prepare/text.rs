@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Inputs, SPLITS};
 use crate::config::{BrokenLines, DataConfig};
-use crate::corpus::{Broken, LineRules, read_pairs};
+use crate::corpus::{Broken, LineRules, read_found};
 use crate::error::DataError;
 use crate::manifest::SplitReport;
 use crate::progress::Progress;
@@ -119,9 +119,8 @@ pub fn write_text(
         };
         match inputs {
             Inputs::Files(files) => {
-                let [source, target] = &files[split];
                 let mut block = Vec::with_capacity(BLOCK);
-                let n = read_pairs(&source.path, &target.path, LineRules::default(), |line, pair| {
+                let n = read_found(&files[split], |line, pair| {
                     block.push(pair);
                     if block.len() == BLOCK {
                         apply(&rules, std::mem::take(&mut block), line, &mut each)?;

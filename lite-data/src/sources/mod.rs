@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use crate::config::{File, Remote};
+use crate::config::{File, Given, JsonField, Remote, TableFile};
 use crate::error::DataError;
 use crate::progress::Progress;
 pub use download::Retry;
@@ -38,21 +38,70 @@ pub struct Found {
     pub size: u64,
     /// Hash of the bytes.
     pub sha256: String,
+    /// Its lines are objects of JSON, of which this is the text.
+    pub json: Option<JsonField>,
 }
 
 /// Finds a file, downloading it if need be, and checks it.
 pub fn fetch(file: &File, options: &SourceOptions, progress: &dyn Progress) -> Result<Found, DataError> {
     match file {
-        File::Local(path) => {
-            let (size, sha256) = hash_file(path)?;
-            Ok(Found {
-                path: path.clone(),
-                name: path.display().to_string(),
-                size,
-                sha256,
-            })
-        }
+        File::Local(path) => local(path, path.display().to_string()),
         File::Remote(remote) => fetch_remote(remote, options, progress),
+        File::Given(given) => find_given(given, options),
+        File::Field(field) => {
+            let mut found = match &field.file {
+                TableFile::Remote(remote) => fetch_remote(remote, options, progress),
+                TableFile::Given(given) => find_given(given, options),
+            }?;
+            found.name += &format!("#{}", field.json.field);
+            found.json = Some(field.json.clone());
+            Ok(found)
+        }
+    }
+}
+
+fn local(path: &Path, name: String) -> Result<Found, DataError> {
+    let (size, sha256) = hash_file(path)?;
+    Ok(Found {
+        path: path.into(),
+        name,
+        size,
+        sha256,
+        json: None,
+    })
+}
+
+fn find_given(given: &Given, options: &SourceOptions) -> Result<Found, DataError> {
+    let in_mirror = options.mirror.as_ref().map(|mirror| mirror.join(&given.path));
+    let places = in_mirror.into_iter().chain([given.path.clone()]);
+    let places: Vec<PathBuf> = places.collect();
+    let Some(path) = places.iter().find(|path| path.is_file()) else {
+        let places: Vec<String> = places.iter().map(|place| format!("`{}`", place.display())).collect();
+        let origin = given.origin.as_ref().map(|origin| format!("it is {origin}; "));
+        return Err(DataError::NotGiven {
+            path: given.path.clone(),
+            places: places.join(" and "),
+            hint: format!(
+                "{}name the folder that holds it with --mirror",
+                origin.unwrap_or_default()
+            ),
+        });
+    };
+    let found = local(path, given.path.display().to_string())?;
+    let wrong = |what, found: String, expected: String| DataError::WrongFile {
+        path: path.clone(),
+        what,
+        found,
+        expected,
+    };
+    if let Some(size) = given.size.filter(|size| *size != found.size) {
+        return Err(wrong("size", found.size.to_string(), size.to_string()));
+    }
+    match &given.sha256 {
+        Some(sha256) if !sha256.eq_ignore_ascii_case(&found.sha256) => {
+            Err(wrong("sha256", found.sha256, sha256.clone()))
+        }
+        _ => Ok(found),
     }
 }
 
@@ -95,6 +144,7 @@ fn found(path: PathBuf, remote: &Remote) -> Found {
         name: remote.path.clone(),
         size: remote.size,
         sha256: remote.sha256.clone(),
+        json: None,
     }
 }
 
@@ -220,5 +270,46 @@ mod tests {
         remote.path = "../a".into();
         let error = fetch(&File::Remote(remote), &options, &Silent).unwrap_err();
         assert!(matches!(error, DataError::Config { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_without_an_address_is_looked_for_and_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = options(folder.path());
+        options.mirror = Some(folder.path().join("mirror"));
+        let mut given = Given {
+            path: "c/a".into(),
+            size: Some(3),
+            sha256: Some(hexadecimal(&Sha256::digest(b"abc"))),
+            origin: Some("a.zip of http://nowhere.invalid, unpacked".into()),
+        };
+        let find = |given: &Given| fetch(&File::Given(given.clone()), &options, &Silent);
+        let error = find(&given).unwrap_err();
+        assert!(error.to_string().starts_with("`c/a` is neither"), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(
+            hint.starts_with("it is a.zip of") && hint.ends_with("--mirror"),
+            "{hint}"
+        );
+
+        fs::create_dir_all(folder.path().join("mirror/c")).unwrap();
+        fs::write(folder.path().join("mirror/c/a"), "abc").unwrap();
+        assert_eq!(find(&given).unwrap().name, "c/a");
+        given.size = Some(4);
+        assert!(matches!(find(&given), Err(DataError::WrongFile { what: "size", .. })));
+        given.size = None;
+        given.sha256 = Some("00".into());
+        assert!(matches!(find(&given), Err(DataError::WrongFile { what: "sha256", .. })));
+        given.sha256 = None;
+        let json = JsonField {
+            field: "x".into(),
+            line_break: String::new(),
+        };
+        let field = File::Field(crate::config::Field {
+            file: TableFile::Given(given),
+            json: json.clone(),
+        });
+        let found = fetch(&field, &options, &Silent).unwrap();
+        assert_eq!((found.name.as_str(), found.json), ("c/a#x", Some(json)));
     }
 }

@@ -37,8 +37,9 @@ pub struct Arguments {
     device: DeviceArguments,
 }
 
+/// A split, as it is named on the command line.
 #[derive(ValueEnum, Debug, Clone, Copy)]
-enum SplitName {
+pub(super) enum SplitName {
     Valid,
     Test,
 }

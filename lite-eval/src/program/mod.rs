@@ -1,5 +1,6 @@
 //! The commands of `lite-eval`. Data go to stdout, talk to stderr; 0 is done, 1 failed, 2 a wrong command line.
 
+mod baseline;
 mod bench;
 mod cost;
 mod errors;
@@ -34,6 +35,7 @@ enum Command {
     Translate(translate::Arguments),
     Score(score::Arguments),
     Evaluate(evaluate::Arguments),
+    Baseline(baseline::Arguments),
     Metrics(metrics::Arguments),
     Perplexity(perplexity::Arguments),
     Cost(cost::Arguments),
@@ -49,6 +51,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Translate(arguments) => translate::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Baseline(arguments) => baseline::run(&arguments),
         Command::Metrics(arguments) => metrics::run(&arguments),
         Command::Perplexity(arguments) => perplexity::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),

@@ -1,0 +1,124 @@
+//! How a definition names a file: a plain string, or a table with the keys of one of the kinds.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::{Field, File, Given, JsonField, Remote, TableFile};
+
+/// Every key that such a table can have.
+#[derive(Deserialize)]
+struct Table {
+    url: Option<String>,
+    path: Option<String>,
+    size: Option<u64>,
+    sha256: Option<String>,
+    origin: Option<String>,
+    field: Option<String>,
+    line_break: Option<String>,
+}
+
+// Written by hand and not derived as `untagged`, because that would hide unknown keys from the definition's reader.
+impl<'de> Deserialize<'de> for File {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FileVisitor;
+
+        impl<'de> Visitor<'de> for FileVisitor {
+            type Value = File;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("the path of a local file, or a table with path and perhaps url, size and sha256")
+            }
+
+            fn visit_str<E>(self, path: &str) -> Result<File, E> {
+                Ok(File::Local(PathBuf::from(path)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<File, A::Error> {
+                of_table(Table::deserialize(MapAccessDeserializer::new(map))?)
+            }
+        }
+
+        deserializer.deserialize_any(FileVisitor)
+    }
+}
+
+fn of_table<E: Error>(table: Table) -> Result<File, E> {
+    let path = table.path.ok_or_else(|| E::missing_field("path"))?;
+    let file = match table.url {
+        // What comes from the network is never used unchecked.
+        Some(url) => TableFile::Remote(Remote {
+            url,
+            path,
+            size: table.size.ok_or_else(|| E::missing_field("size"))?,
+            sha256: table.sha256.ok_or_else(|| E::missing_field("sha256"))?,
+        }),
+        None => TableFile::Given(Given {
+            path: path.into(),
+            size: table.size,
+            sha256: table.sha256,
+            origin: table.origin,
+        }),
+    };
+    match (table.field, table.line_break) {
+        (Some(field), line_break) => Ok(File::Field(Field {
+            file,
+            json: JsonField {
+                field,
+                line_break: line_break.unwrap_or_default(),
+            },
+        })),
+        (None, Some(_)) => Err(E::custom("`line_break` needs a `field`: lines of plain text have none")),
+        (None, None) => Ok(match file {
+            TableFile::Remote(remote) => File::Remote(remote),
+            TableFile::Given(given) => File::Given(given),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<File, toml::de::Error> {
+        toml::from_str::<std::collections::BTreeMap<String, File>>(&format!("file = {text}"))
+            .map(|mut files| files.remove("file").unwrap())
+    }
+
+    #[test]
+    fn every_kind_comes_back_from_what_it_is_written_as() {
+        for text in [
+            r#""a.en""#,
+            r#"{ url = "http://x/a", path = "c/a", size = 3, sha256 = "00" }"#,
+            r#"{ path = "c/a" }"#,
+            r#"{ path = "c/a", size = 3, sha256 = "00", origin = "made by hand" }"#,
+            r#"{ path = "c/a", field = "dialogue", line_break = "|" }"#,
+            r#"{ url = "http://x/a", path = "c/a", size = 3, sha256 = "00", field = "summary" }"#,
+        ] {
+            let file = read(text).unwrap();
+            let json = serde_json::to_value(&file).unwrap();
+            assert_eq!(serde_json::from_value::<File>(json).unwrap(), file, "{text}");
+        }
+    }
+
+    #[test]
+    fn half_a_table_is_refused() {
+        let check = |text: &str, expected: &str| {
+            let message = read(text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        };
+        check(
+            r#"{ url = "http://x/a", size = 3, sha256 = "00" }"#,
+            "missing field `path`",
+        );
+        check(
+            r#"{ url = "http://x/a", path = "a", size = 3 }"#,
+            "missing field `sha256`",
+        );
+        check(r#"{ path = "a", line_break = "|" }"#, "`line_break` needs a `field`");
+        check("7", "the path of a local file, or a table");
+    }
+}
