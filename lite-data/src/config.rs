@@ -65,6 +65,21 @@ pub struct DataConfig {
     /// The archives of `corpus = "archives"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub archives: Vec<Archive>,
+    /// Text that a mirror may hold in the place of the archives. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandIn>,
+}
+
+/// Text that stands in for archives where a mirror has it and not them, such as a part of it that was prepared elsewhere.
+/// It has gone through the steps of Moses already.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StandIn {
+    /// The six files.
+    pub files: Files,
+    /// Codes of subword-nmt, if they are not learnt on these files. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codes: Option<File>,
 }
 
 /// Where the sentence pairs come from.
@@ -316,6 +331,7 @@ impl DataConfig {
             files: Files::default(),
             grammar: GrammarConfig::default(),
             archives: Vec::new(),
+            stand_in: None,
         }
     }
 

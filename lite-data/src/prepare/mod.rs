@@ -5,6 +5,7 @@
 
 mod build;
 mod encode;
+mod stand_in;
 mod text;
 
 use std::fs;
@@ -63,6 +64,8 @@ pub struct Prepared {
 /// Prepares a corpus, or finds it prepared.
 pub fn prepare(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progress) -> Result<Prepared, DataError> {
     config.validate()?;
+    let stand_in = stand_in::found(config, options, progress);
+    let config = stand_in.as_ref().unwrap_or(config);
     let parent = options.data_root.join("prepared");
     fs::create_dir_all(&parent).map_err(DataError::io(&parent))?;
     // Two programs that start at once must neither download nor build the same thing twice.
@@ -241,6 +244,7 @@ fn key(config: &DataConfig, inputs: &Inputs, codes: Option<&Found>) -> String {
     let mut config = DataConfig {
         files: Files::default(),
         archives: Vec::new(),
+        stand_in: None,
         ..config.clone()
     };
     config.tokeniser.codes = None;
