@@ -1,17 +1,21 @@
 //! Baselines of summarisation through the program: scores counted by hand, their records, and how tables show them.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{program, stdout};
+use assert_cmd::Command;
 use experiments::Record;
 use lite_eval::tables::document;
 
 const DIALOGUES: &str = r#"{"dialogue": "Ann: hi\nBob: the cat sat\nAnn: ok\nBob: on the red mat", "summary": "The cat sat!"}
 {"dialogue": "Eve: so", "summary": "so"}
 "#;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
+    command.args(arguments);
+    command
+}
 
 /// The articles of the same form, without turns.
 const ARTICLES: &str = r#"{"dialogue": "Mr. X sat. He is \"here.\" No!\nThe end is near .", "summary": "He is here"}
@@ -43,7 +47,8 @@ fn run(folder: &Path, definition: &str, more: &[&str]) -> String {
     let (data, results, mirror) = (folder("data"), folder("results"), folder(""));
     let arguments = ["--offline", "--data", &data, "--results", &results, "--mirror", &mirror];
     let arguments = [&["baseline", "--exp", definition], &arguments[..], more].concat();
-    stdout(&program(&arguments).assert().success())
+    let assert = program(&arguments).assert().success();
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
 }
 
 #[test]

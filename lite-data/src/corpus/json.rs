@@ -154,9 +154,11 @@ mod tests {
         check(r#"{"dialogue": "\ud800"}"#, "no object of JSON: ");
         check("", "no object of JSON: EOF");
         // Deep nesting ends in an error, not in the stack.
+        let deep = "[".repeat(1 << 18);
         check(
-            &format!(r#"{{"x": {}"#, "[".repeat(1 << 18)),
+            &format!(r#"{{"dialogue": {deep}"#),
             "no object of JSON: recursion limit",
         );
+        check(&format!(r#"{{"other": {deep}"#), "no object of JSON: EOF");
     }
 }
