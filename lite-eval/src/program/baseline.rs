@@ -19,7 +19,7 @@ use super::{ResultsArguments, print_json, print_table};
 /// Units are turns where the definition keeps line breaks (`line_break`), sentences elsewhere. longest-N takes those with
 /// the most words, the longest first.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  lite-eval baseline --exp samsum-100M --mirror ../shared/data")]
+#[command(after_help = "Example:\n  lite-eval baseline --exp samsum-100M --mirror ~/corpora")]
 pub struct Arguments {
     /// Experiment: a built-in name or the path of a .toml file
     #[arg(long, value_name = "NAME")]
