@@ -6,6 +6,7 @@
 //! - [`list`] names the built-in definitions, the files of `experiments/definitions`.
 //! - [`RunFolder`] and [`RunDefinition`]: where one run keeps its files, and the part of the definition it trains.
 //! - [`Record`]: what a run reports, as JSON, with its hypotheses beside it.
+//! - [`CompressionRecord`]: what compressing a run's model reports.
 //! - [`write_atomically`], [`publish_file`], [`publish_directory`]: nothing half-written under a final name.
 //! - [`commit`], [`machine`] and [`now`]: which source, which machine and when.
 //!
@@ -25,6 +26,7 @@ mod tree;
 mod canonical;
 
 mod atomic;
+mod compression;
 mod record;
 mod run_definition;
 mod run_folder;
@@ -33,9 +35,10 @@ mod surroundings;
 pub use atomic::{part_path, publish_directory, publish_file, recover_directory, write_atomically};
 pub use builtin::list;
 pub use canonical::{hash_bytes, hash_value};
+pub use compression::{CompressionRecord, CompressionSettings, CompressionStep, ModelSize, Part, ScanPoint};
 pub use definition::Definition;
 pub use error::{DefinitionError, RunError, nearest};
-pub use paper::{PaperNumbers, PublishedMultAdds};
+pub use paper::{PaperNumbers, PublishedCompression, PublishedMultAdds};
 pub use place::Place;
 pub use record::{CurvePoint, Hypotheses, Interval, ParameterCounts, Record, Score, Status};
 pub use run_definition::RunDefinition;

@@ -45,9 +45,24 @@ pub struct PaperNumbers {
     /// Tokens a second that it reads or writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens_per_second: Option<f64>,
+    /// Steps of compressing the model, `[[paper.NAME.compression]]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub compression: Vec<PublishedCompression>,
     /// Where the numbers come from, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+}
+
+/// One step of a published compression.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedCompression {
+    /// What was done, after the steps before.
+    pub step: String,
+    /// The size, in 10^6 bytes, counted as the publication counts.
+    pub megabytes: f64,
+    /// BLEU on the test set.
+    pub bleu: f64,
 }
 
 /// Multiply-adds at one pair of lengths.

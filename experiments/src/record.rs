@@ -155,45 +155,15 @@ impl Record {
     /// Writes `results/<experiment>/<arch>/<date>-<commit>.json` and the translations, `.hyp.gz`, beside it; `-2` and
     /// so on where a record of that day and commit is there. Returns the path of the JSON file.
     pub fn write(&mut self, results_root: &Path, hypotheses: &[String]) -> Result<PathBuf, RunError> {
-        if let Some(line) = hypotheses.iter().position(|line| line.contains('\n')) {
-            return Err(RunError::Unwritable {
-                message: format!("hypothesis {} holds a line break", line + 1),
-            });
-        }
         let folder = results_root.join(&self.experiment).join(&self.arch);
-        let stem = format!("{}-{}", self.date.split('T').next().unwrap_or_default(), self.commit);
-        let stem = free_stem(&folder, &stem);
-        let path = folder.join(format!("{stem}.json"));
-        let text: String = hypotheses.iter().flat_map(|line| [line, "\n"]).collect();
-        self.hypotheses = Hypotheses {
-            file: format!("{stem}.hyp.gz"),
-            sha256: canonical::hash_bytes(text.as_bytes()),
-        };
-        let json = self.sealed()?;
-        // The record comes last: where it stands, its translations do too.
-        let hypotheses_path = folder.join(&self.hypotheses.file);
-        write_atomically(&hypotheses_path, |file| compress(text.as_bytes(), file))
-            .map_err(RunError::io(&hypotheses_path))?;
-        write_atomically(&path, |file| file.write_all(json.as_bytes())).map_err(RunError::io(&path))?;
-        Ok(path)
+        let files = Files::new(folder, &self.date, &self.commit, hypotheses)?;
+        self.hypotheses = files.hypotheses();
+        files.write(self)
     }
 
     /// Reads one record and verifies it: its own hash, its definition's, and that of its translations.
     pub fn read(path: &Path) -> Result<Record, RunError> {
-        let text = fs::read_to_string(path).map_err(RunError::io(path))?;
-        let unreadable = |error: serde_json::Error| RunError::Unreadable {
-            path: path.to_path_buf(),
-            line: error.line(),
-            message: error.to_string(),
-        };
-        let sealed: Sealed = serde_json::from_str(&text).map_err(unreadable)?;
-        verify(
-            path,
-            "the record",
-            canonical::hash_value(&sealed.record),
-            &sealed.sha256,
-        )?;
-        let record: Record = serde_json::from_value(sealed.record).map_err(unreadable)?;
+        let record: Record = read_sealed(path)?;
         verify(
             path,
             "the definition",
@@ -226,21 +196,7 @@ impl Record {
 
     /// The translations of the record that was read from `path`, verified.
     pub fn read_hypotheses(&self, path: &Path) -> Result<Vec<String>, RunError> {
-        let path = path.with_file_name(&self.hypotheses.file);
-        let mut text = Vec::new();
-        let file = fs::File::open(&path).map_err(RunError::io(&path))?;
-        GzDecoder::new(file)
-            .read_to_end(&mut text)
-            .map_err(RunError::io(&path))?;
-        verify(
-            &path,
-            "the text in it",
-            canonical::hash_bytes(&text),
-            &self.hypotheses.sha256,
-        )?;
-        let text = String::from_utf8_lossy(&text);
-        // Not `lines`, which would take a carriage return for part of the line break.
-        Ok(text.split_terminator('\n').map(str::to_owned).collect())
+        self.hypotheses.read(path)
     }
 
     /// Reads a section of the definition: `arch`, `data`, `decode` or `train`.
@@ -252,16 +208,90 @@ impl Record {
     pub fn score(&self, name: &str) -> Option<&Score> {
         self.scores.iter().find(|score| score.name == name)
     }
+}
 
-    fn sealed(&self) -> Result<String, RunError> {
-        let no_json = |error| RunError::Unwritable {
-            message: format!("the record is no JSON: {error}"),
-        };
-        let record = serde_json::to_value(self).map_err(no_json)?;
-        let sha256 = canonical::hash_value(&record);
-        let text = serde_json::to_string_pretty(&Sealed { record, sha256 }).map_err(no_json)?;
-        Ok(text + "\n")
+impl Hypotheses {
+    /// The translations of the record that was read from `path`, verified.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<String>, RunError> {
+        let path = path.with_file_name(&self.file);
+        let mut text = Vec::new();
+        let file = fs::File::open(&path).map_err(RunError::io(&path))?;
+        GzDecoder::new(file)
+            .read_to_end(&mut text)
+            .map_err(RunError::io(&path))?;
+        verify(&path, "the text in it", canonical::hash_bytes(&text), &self.sha256)?;
+        let text = String::from_utf8_lossy(&text);
+        // Not `lines`, which would take a carriage return for part of the line break.
+        Ok(text.split_terminator('\n').map(str::to_owned).collect())
     }
+}
+
+/// A record's two files that are about to be written.
+pub(crate) struct Files {
+    folder: PathBuf,
+    stem: String,
+    text: String,
+}
+
+impl Files {
+    /// `<date>-<commit>` in `folder`, or the first name after it that is free.
+    pub(crate) fn new(folder: PathBuf, date: &str, commit: &str, hypotheses: &[String]) -> Result<Self, RunError> {
+        if let Some(line) = hypotheses.iter().position(|line| line.contains('\n')) {
+            return Err(RunError::Unwritable {
+                message: format!("hypothesis {} holds a line break", line + 1),
+            });
+        }
+        let stem = format!("{}-{commit}", date.split('T').next().unwrap_or_default());
+        Ok(Self {
+            stem: free_stem(&folder, &stem),
+            folder,
+            text: hypotheses.iter().flat_map(|line| [line, "\n"]).collect(),
+        })
+    }
+
+    /// What the record says of the translations.
+    pub(crate) fn hypotheses(&self) -> Hypotheses {
+        Hypotheses {
+            file: format!("{}.hyp.gz", self.stem),
+            sha256: canonical::hash_bytes(self.text.as_bytes()),
+        }
+    }
+
+    /// Writes both. Returns the path of the record.
+    pub(crate) fn write(&self, record: &impl Serialize) -> Result<PathBuf, RunError> {
+        let json = sealed(record)?;
+        let path = self.folder.join(format!("{}.json", self.stem));
+        // The record comes last: where it stands, its translations do too.
+        let hypotheses_path = self.folder.join(self.hypotheses().file);
+        write_atomically(&hypotheses_path, |file| compress(self.text.as_bytes(), file))
+            .map_err(RunError::io(&hypotheses_path))?;
+        write_atomically(&path, |file| file.write_all(json.as_bytes())).map_err(RunError::io(&path))?;
+        Ok(path)
+    }
+}
+
+fn sealed(record: &impl Serialize) -> Result<String, RunError> {
+    let no_json = |error| RunError::Unwritable {
+        message: format!("the record is no JSON: {error}"),
+    };
+    let record = serde_json::to_value(record).map_err(no_json)?;
+    let sha256 = canonical::hash_value(&record);
+    let text = serde_json::to_string_pretty(&Sealed { record, sha256 }).map_err(no_json)?;
+    Ok(text + "\n")
+}
+
+/// Reads a file that has its own hash.
+pub(crate) fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    let text = fs::read_to_string(path).map_err(RunError::io(path))?;
+    let unreadable = |error: serde_json::Error| RunError::Unreadable {
+        path: path.to_path_buf(),
+        line: error.line(),
+        message: error.to_string(),
+    };
+    let sealed: Sealed = serde_json::from_str(&text).map_err(unreadable)?;
+    let found = canonical::hash_value(&sealed.record);
+    verify(path, "the record", found, &sealed.sha256)?;
+    serde_json::from_value(sealed.record).map_err(unreadable)
 }
 
 /// The same bytes for the same text: no name, no time.
@@ -271,7 +301,7 @@ fn compress(text: &[u8], file: &mut impl Write) -> io::Result<()> {
     encoder.finish().map(drop)
 }
 
-fn verify(path: &Path, what: &'static str, found: String, expected: &str) -> Result<(), RunError> {
+pub(crate) fn verify(path: &Path, what: &'static str, found: String, expected: &str) -> Result<(), RunError> {
     if found == expected {
         return Ok(());
     }
@@ -294,11 +324,11 @@ fn free_stem(folder: &Path, stem: &str) -> String {
     free
 }
 
-fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+pub(crate) fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
     Ok(entries(folder)?.into_iter().filter(|path| path.is_dir()).collect())
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
     let listing = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         listing => listing.map_err(RunError::io(folder))?,

@@ -71,7 +71,11 @@ impl Vocabulary {
 
     /// Reads a `dict.txt`.
     pub fn load(path: &Path) -> Result<Self, DataError> {
-        let text = fs::read_to_string(path).map_err(DataError::io(path))?;
+        Self::from_text(&fs::read_to_string(path).map_err(DataError::io(path))?, path)
+    }
+
+    /// The same from its text; `path` is named in errors.
+    pub fn from_text(text: &str, path: &Path) -> Result<Self, DataError> {
         let mut vocabulary = Self::empty();
         for (number, line) in text.lines().enumerate() {
             let wrong = |found: String| DataError::Line {

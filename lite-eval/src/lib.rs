@@ -5,8 +5,10 @@
 //! - [`metrics`]: BLEU as the paper computes it, sacreBLEU, chrF, TER, ROUGE, each with its signature; is one better?
 //! - [`baseline`]: summaries that are taken out of the text.
 //! - [`perplexity`]: how well a language model foretells a text.
-//! - [`run`] opens a run folder; [`evaluate`] decodes and scores its test set.
+//! - [`run`] opens a run folder, or a model in one file ([`lite_file`]); [`evaluate`] decodes and scores its test set.
 //! - [`import`] makes a run folder of a checkpoint of the authors' fairseq; [`forced`] scores given translations.
+//! - [`compress`]: a run as one small file, step by step.
+//! - [`export`]: a model for other programs.
 //! - [`tables`] and [`plot`] make what is shown from records alone; [`text_table`] writes a table in three formats.
 //! - [`cost`]: parameters and Mult-Adds of definitions, beside the published ones.
 //! - [`workers`]: independent pieces of work, a core each, results in order.
@@ -17,12 +19,15 @@
 pub mod baseline;
 mod batches;
 pub mod bench;
+pub mod compress;
 pub mod cost;
 pub mod decode;
 pub mod device;
 pub mod evaluate;
+pub mod export;
 pub mod forced;
 pub mod import;
+pub mod lite_file;
 pub mod memory;
 pub mod metrics;
 mod numpy;

@@ -1,4 +1,4 @@
-//! A run folder, opened: the model with everything between text and its tokens.
+//! A run folder or a .lite file, opened: the model with everything between text and its tokens.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use lite_model::error::{ConfigError, WeightsError};
 use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task, VocabularySizes, weights};
 
 use crate::decode::{DecodeConfig, DecodeConfigError};
+use crate::lite_file::{LiteFile, LiteFileError};
 
 /// Between text and ids, as a run was trained.
 #[derive(Debug)]
@@ -28,9 +29,9 @@ pub struct Text {
 /// A run with its trained model: one that can translate, or a language model.
 #[derive(Debug)]
 pub struct Run<M = Seq2Seq> {
-    /// Where it stands.
-    pub folder: RunFolder,
-    /// What was trained.
+    /// Where it stands; a file has no folder.
+    pub folder: Option<RunFolder>,
+    /// What was trained; of a file the sections that running it takes.
     pub definition: RunDefinition,
     /// Its `[data]` section.
     pub data: DataConfig,
@@ -44,7 +45,7 @@ pub struct Run<M = Seq2Seq> {
     pub model: M,
 }
 
-/// Why a run folder cannot be used.
+/// Why a run folder or a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder or its definition.
@@ -75,27 +76,32 @@ pub enum OpenError {
         /// The hash that was written beside it.
         expected: String,
     },
+    /// The file.
+    #[error(transparent)]
+    File(#[from] LiteFileError),
+    /// The weights in the file.
+    #[error(transparent)]
+    Packed(WeightsError),
 }
 
 impl Run<Seq2Seq> {
-    /// Opens the folder of a run that can translate and loads its weights.
+    /// Opens the folder of a run that can translate, or a .lite file, and loads its weights.
     pub fn open(path: &Path, device: &Device) -> Result<Self, OpenError> {
         Self::open_with(path, |config, sizes| config.init(sizes, device))
     }
 }
 
 impl Run<LanguageModel> {
-    /// Opens the folder of a language model, whose vocabulary is that of the target, and loads its weights.
+    /// Opens the folder of a language model, whose vocabulary is that of the target, or its .lite file, and loads its
+    /// weights.
     pub fn open_language_model(path: &Path, device: &Device) -> Result<Self, OpenError> {
         Self::open_with(path, |config, sizes| config.init_language_model(sizes.target, device))
     }
 }
 
-impl<M: ModuleSnapshot> Run<M> {
-    fn open_with(
-        path: &Path,
-        init: impl FnOnce(&ModelConfig, VocabularySizes) -> Result<M, ConfigError>,
-    ) -> Result<Self, OpenError> {
+impl Run<()> {
+    /// Opens the folder of a run of either task without its weights, which are held to their hash.
+    pub fn describe(path: &Path) -> Result<Self, OpenError> {
         let folder = RunFolder::open(path)?;
         let definition = RunDefinition::read(&folder.definition())?;
         let data: DataConfig = definition.section("data")?;
@@ -112,25 +118,73 @@ impl<M: ModuleSnapshot> Run<M> {
             target: Vocabulary::load(&folder.target_vocabulary())?,
             rules: LineRules::new(&data)?,
         };
-        let sizes = VocabularySizes {
-            source: text.source.len(),
-            target: text.target.len(),
-        };
         check_weights(&folder.model())?;
-        let model = weights::load(init(&model_config, sizes)?, &folder.model())?;
         Ok(Self {
-            folder,
+            folder: Some(folder),
             definition,
             data,
             decode,
             model_config,
             text,
+            model: (),
+        })
+    }
+
+    fn with_model<M>(self, model: M) -> Run<M> {
+        Run {
+            folder: self.folder,
+            definition: self.definition,
+            data: self.data,
+            decode: self.decode,
+            model_config: self.model_config,
+            text: self.text,
+            model,
+        }
+    }
+}
+
+impl<M: ModuleSnapshot> Run<M> {
+    fn open_with(
+        path: &Path,
+        init: impl FnOnce(&ModelConfig, VocabularySizes) -> Result<M, ConfigError>,
+    ) -> Result<Self, OpenError> {
+        if path.is_file() {
+            return Self::open_file(path, init);
+        }
+        let run = Run::describe(path)?;
+        let model = init(&run.model_config, run.text.sizes())?;
+        let model = weights::load(model, &RunFolder::open(path)?.model())?;
+        Ok(run.with_model(model))
+    }
+
+    fn open_file(
+        path: &Path,
+        init: impl FnOnce(&ModelConfig, VocabularySizes) -> Result<M, ConfigError>,
+    ) -> Result<Self, OpenError> {
+        let file = LiteFile::open(path)?;
+        let model = init(&file.model, file.sizes)?;
+        let model = weights::load_from(model, file.sources(), path).map_err(OpenError::Packed)?;
+        Ok(Self {
+            folder: None,
+            definition: file.definition,
+            data: file.data,
+            decode: file.decode,
+            model_config: file.model,
+            text: file.text,
             model,
         })
     }
 }
 
 impl Text {
+    /// Entries of the vocabularies.
+    pub fn sizes(&self) -> VocabularySizes {
+        VocabularySizes {
+            source: self.source.len(),
+            target: self.target.len(),
+        }
+    }
+
     /// The ids of a source line, `</s>` at the end.
     pub fn encode(&self, line: &str) -> Vec<u32> {
         self.source

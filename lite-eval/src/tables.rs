@@ -3,6 +3,8 @@
 //! Of each experiment and architecture the newest record counts; one whose training was cut short by a time budget
 //! only where there is none that finished, and the table says so.
 
+pub mod compression;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;

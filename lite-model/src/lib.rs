@@ -8,12 +8,14 @@
 //! - [`encoder`], [`decoder`], [`feed_forward`], [`linear`], [`embedding`], [`positions`], [`dropout`]: the layers.
 //! - [`kernels`]: arithmetic of our own.
 //! - [`cost`]: parameters and Mult-Adds by part, as the paper counts them and in full, from a config alone.
+//! - [`compress`]: pruning, codebooks and entropy coding of weights.
 //! - [`weights`]: files of weights, under the reference's names; [`layout`]: which there are, from a config alone.
 //!
 //! It knows tensors: no text, no corpus, no optimiser, no command line.
 
 pub mod adaptive;
 pub mod attention;
+pub mod compress;
 pub mod config;
 pub mod convolution;
 pub mod cost;

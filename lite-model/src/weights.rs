@@ -3,13 +3,19 @@
 use std::fs;
 use std::path::Path;
 
+use burn::store::burn_pack::Error as PackError;
 use burn::store::{
-    ApplyError, BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, SafetensorsStore,
+    ApplyError, ApplyResult, BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, SafetensorsStore,
+    bridge,
 };
+use burn::tensor::{DType, Shape, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize_to_file};
 
 use crate::error::WeightsError;
+
+/// A tensor by its name, shape, and elements in row-major order.
+pub type NamedTensor = (String, Vec<usize>, Vec<f32>);
 
 /// Writes the weights of `model`; the file appears under its name only when it is whole.
 ///
@@ -37,6 +43,43 @@ pub fn load<M: ModuleSnapshot>(mut model: M, path: &Path) -> Result<M, WeightsEr
         .with_from_adapter(PyTorchToBurnAdapter)
         .with_key_remapping(r"\.(fc[12])\.", ".feed_forward.$1.");
     let result = store.apply_to(&mut model).map_err(|error| file_error(path, error))?;
+    check(&result, path)?;
+    Ok(model)
+}
+
+/// A tensor that is read when it is asked for.
+pub struct Source {
+    /// Its name in the reference.
+    pub name: String,
+    /// Its shape in the reference.
+    pub shape: Vec<usize>,
+    /// Its elements in row-major order, or why there are none.
+    pub read: Box<dyn Fn() -> Result<Vec<f32>, String> + Send + Sync>,
+}
+
+/// Puts tensors into `model`, one after the other, so that no two of them are held beside it. `path` is named in errors.
+///
+/// # Errors
+///
+/// As [`load`]'s.
+pub fn load_from<M: ModuleSnapshot>(mut model: M, sources: Vec<Source>, path: &Path) -> Result<M, WeightsError> {
+    let tensors = sources.into_iter().map(|Source { name, shape, read }| {
+        let name = name
+            .replace(".fc1.", ".feed_forward.fc1.")
+            .replace(".fc2.", ".feed_forward.fc2.");
+        let expected = shape.clone();
+        bridge::deferred(name, DType::F32, Shape::from(shape), None, move || {
+            let values = read().map_err(PackError::ValidationError)?;
+            Ok(TensorData::new(values, expected.clone()))
+        })
+    });
+    let result = model.apply(tensors.collect(), None, Some(Box::new(PyTorchToBurnAdapter)), true);
+    check(&result, path)?;
+    Ok(model)
+}
+
+/// Whether every weight of a model was found.
+fn check(result: &ApplyResult, path: &Path) -> Result<(), WeightsError> {
     if let Some(error) = result.errors.first() {
         return Err(match error {
             ApplyError::ShapeMismatch {
@@ -60,7 +103,7 @@ pub fn load<M: ModuleSnapshot>(mut model: M, path: &Path) -> Result<M, WeightsEr
             n_missing: result.missing.len(),
         });
     }
-    Ok(model)
+    Ok(())
 }
 
 /// Writes the mean of several files of weights of one model (fairseq `average_checkpoints.py`: summed in single
@@ -106,8 +149,23 @@ pub fn average(paths: &[&Path], output: &Path) -> Result<(), WeightsError> {
     write(&sums, output)
 }
 
+/// All tensors of a file by name, shape and elements, and the file's bytes.
+///
+/// # Errors
+///
+/// The file cannot be read, or holds something else than single-precision numbers.
+pub fn read_all(path: &Path) -> Result<(Vec<NamedTensor>, Vec<u8>), WeightsError> {
+    let bytes = read(path)?;
+    let parsed = SafeTensors::deserialize(&bytes).map_err(|error| file_error(path, error))?;
+    let mut tensors = Vec::new();
+    for (name, tensor) in parsed.iter() {
+        tensors.push((name.to_owned(), tensor.shape().to_vec(), floats(path, name, &tensor)?));
+    }
+    Ok((tensors, bytes))
+}
+
 /// Writes tensors by name, shape and elements in row-major order, which [`load`] then reads.
-pub fn write(tensors: &[(String, Vec<usize>, Vec<f32>)], path: &Path) -> Result<(), WeightsError> {
+pub fn write(tensors: &[NamedTensor], path: &Path) -> Result<(), WeightsError> {
     let bytes: Vec<Vec<u8>> = tensors
         .iter()
         .map(|(_, _, values)| values.iter().flat_map(|x| x.to_le_bytes()).collect())

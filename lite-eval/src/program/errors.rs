@@ -4,9 +4,12 @@ use std::io;
 
 use experiments::{DefinitionError, RunError};
 use lite_data::DataError;
+use lite_eval::compress::tune::NoTrainer;
 use lite_eval::device::DeviceError;
 use lite_eval::import::ImportError;
 use lite_eval::run::OpenError;
+
+use super::compress::NothingToScan;
 
 /// Writes `error:` and `hint:` lines.
 pub fn report(error: &anyhow::Error) {
@@ -49,6 +52,12 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<ImportError>() {
         return error.hint();
     }
+    if cause.is::<NothingToScan>() {
+        return Some("say how much becomes zero: --sparsity 0.44 is the paper's, --sparsity 0 prunes nothing".into());
+    }
+    if cause.is::<NoTrainer>() {
+        return Some("build it with `cargo build -p lite-train`, or leave --fine-tune out".into());
+    }
     match cause.downcast_ref::<OpenError>()? {
         OpenError::Run(error) => run_hint(error),
         OpenError::Definition(error) => definition_hint(error),
@@ -59,7 +68,8 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         OpenError::Model(error) if error.key == "task" => {
             Some("translate, score and evaluate take a run that translates, perplexity one of a language model".into())
         }
-        OpenError::Decode(_) | OpenError::Model(_) => None,
+        OpenError::File(_) => Some("a .lite file is made by `lite-eval compress`; copy or make it again".into()),
+        OpenError::Decode(_) | OpenError::Model(_) | OpenError::Packed(_) => None,
     }
 }
 

@@ -9,15 +9,14 @@ use lite_data::{Corpus, DataError, PrepareOptions, prepare};
 use lite_eval::evaluate::{Split, evaluate};
 use lite_eval::run::Run;
 
-use super::{DeviceArguments, print_json, print_table};
+use super::{DeviceArguments, ModelArguments, print_json, print_table};
 
 /// Decode a split of a run's corpus, score it, and write hypotheses.txt and scores.json into the run folder
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval evaluate --run runs/quick/lite")]
 pub struct Arguments {
-    /// Run folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    model: ModelArguments,
     /// Which split
     #[arg(long, default_value = "test")]
     split: SplitName,
@@ -55,7 +54,7 @@ impl From<SplitName> for Split {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
-    let run = Run::open(&arguments.run, &device)?;
+    let run = Run::open(arguments.model.path()?, &device)?;
     if run.data.corpus == Corpus::Files && run.data.files.is_empty() {
         return Err(DataError::Config {
             message: "the run names no corpus, as imported runs do not".into(),
@@ -75,7 +74,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         prepared.tokeniser.bytes() == run.text.tokeniser.bytes()
             && prepared.target_vocabulary.to_text() == run.text.target.to_text(),
         "`{}` was trained with another tokeniser or vocabulary than `{}` holds",
-        arguments.run.display(),
+        arguments.model.path()?.display(),
         prepared.root.display()
     );
     let split = arguments.split.into();
@@ -89,8 +88,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         &progress,
     )?;
     // What a run folder keeps is its test set.
-    if split == Split::Test {
-        found.write(&run.folder)?;
+    if let Some(folder) = run.folder.as_ref().filter(|_| split == Split::Test) {
+        found.write(folder)?;
     }
     if arguments.json {
         return print_json(&found);

@@ -2,9 +2,11 @@
 
 mod baseline;
 mod bench;
+mod compress;
 mod cost;
 mod errors;
 mod evaluate;
+mod export;
 mod import;
 mod metrics;
 mod perplexity;
@@ -43,6 +45,8 @@ enum Command {
     Plot(plot::Arguments),
     Bench(Box<bench::Arguments>),
     Import(import::Arguments),
+    Compress(compress::Arguments),
+    Export(export::Arguments),
 }
 
 /// Does what the command line says.
@@ -59,6 +63,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Plot(arguments) => plot::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Compress(arguments) => compress::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,6 +83,32 @@ struct DeviceArguments {
     /// flex, ndarray, wgpu or cuda; the last two need `--features`
     #[arg(long, value_name = "DEVICE", default_value = "flex")]
     device: DeviceName,
+}
+
+/// Which trained model is used.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct ModelArguments {
+    /// Run folder
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// Compressed model, as `lite-eval compress` writes it
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+}
+
+impl ModelArguments {
+    /// The folder or the file, one of which clap makes sure of.
+    fn path(&self) -> anyhow::Result<&Path> {
+        match (&self.run, &self.model) {
+            (Some(folder), _) if folder.is_file() => anyhow::bail!(
+                "`{}` is a file; a compressed model is given with --model",
+                folder.display()
+            ),
+            (Some(path), _) | (None, Some(path)) => Ok(path),
+            (None, None) => anyhow::bail!("neither --run nor --model"),
+        }
+    }
 }
 
 /// How lines are read.

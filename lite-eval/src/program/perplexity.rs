@@ -9,7 +9,7 @@ use lite_data::progress::Stderr;
 use lite_eval::perplexity::{BreakMode, PerplexitySettings, perplexity};
 use lite_eval::run::Run;
 
-use super::{DeviceArguments, InputFormat, print_json, read_lines};
+use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines};
 
 /// Measure the perplexity of a text under a language model
 ///
@@ -24,9 +24,8 @@ use super::{DeviceArguments, InputFormat, print_json, read_lines};
     --break-mode complete --context-window 2560"
 )]
 pub struct Arguments {
-    /// Run folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    model: ModelArguments,
     /// The text, one line after another
     #[arg(long, value_name = "FILE")]
     text: PathBuf,
@@ -71,7 +70,7 @@ impl From<Break> for BreakMode {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
-    let run = Run::open_language_model(&arguments.run, &device)?;
+    let run = Run::open_language_model(arguments.model.path()?, &device)?;
     let lines = read_lines(&arguments.text)?;
     let encode = |line: &String| match arguments.input_format {
         InputFormat::Text => run.text.encode(line),

@@ -11,7 +11,7 @@ use lite_eval::run::Run;
 use serde::Serialize;
 
 use super::search::Side;
-use super::{DeviceArguments, InputFormat, print_json, read_lines};
+use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines};
 
 /// Score given translations: the log-probability of every token
 ///
@@ -22,9 +22,8 @@ use super::{DeviceArguments, InputFormat, print_json, read_lines};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval score --run runs/quick/lite --source test.en --target test.fr")]
 pub struct Arguments {
-    /// Run folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    model: ModelArguments,
     /// Sources, one a line
     #[arg(long, value_name = "FILE")]
     source: PathBuf,
@@ -57,7 +56,7 @@ struct Line<'a> {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
-    let run = Run::open(&arguments.run, &device)?;
+    let run = Run::open(arguments.model.path()?, &device)?;
     let batch_size = arguments.batch_size.unwrap_or(run.decode.batch_size);
     ensure!(batch_size > 0, "--batch-size: found 0, expected 1 or more");
     let pairs = read_pairs(arguments, &run)?;

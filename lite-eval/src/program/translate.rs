@@ -12,7 +12,7 @@ use lite_eval::{Hypothesis, fit, translate_beside};
 use serde::Serialize;
 
 use super::search::SearchArguments;
-use super::{DeviceArguments, InputFormat, print_json, read_lines, text_line};
+use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines, text_line};
 
 /// Translate lines from stdin to stdout
 ///
@@ -24,9 +24,8 @@ use super::{DeviceArguments, InputFormat, print_json, read_lines, text_line};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval translate --run runs/quick/lite < sentences.en > sentences.fr")]
 pub struct Arguments {
-    /// Run folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    model: ModelArguments,
     /// Whether a line is text or pieces between spaces
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     input_format: InputFormat,
@@ -61,7 +60,7 @@ const BATCHES_READ: usize = 8;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
-    let run = Run::open(&arguments.run, &device)?;
+    let run = Run::open(arguments.model.path()?, &device)?;
     let config = arguments.search.config(&run.decode)?;
     let references = arguments.reference.as_deref().map(read_lines).transpose()?;
     let stdin = io::stdin();

@@ -1,0 +1,136 @@
+//! What a description may claim, so that building what it describes takes no more than the file can account for.
+
+use lite_model::compress::{Archive, PackedError};
+use lite_model::config::{ModelConfig, StackConfig};
+use lite_model::error::ConfigError;
+use lite_model::{VocabularySizes, cost, layout};
+
+use crate::decode::{DecodeConfig, DecodeConfigError};
+
+/// Larger than any width, kernel or number of words; products of two are far from 64 bits.
+const LARGEST: usize = 1 << 24;
+/// Numbers of a table of positions, which no weights stand for.
+const LARGEST_TABLE: usize = 1 << 26;
+/// More hypotheses than anybody follows.
+const MOST_HYPOTHESES: usize = 1024;
+
+/// What is wrong with a description.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The architecture by itself.
+    Config(ConfigError),
+    /// The architecture beside the tensors.
+    Tensors(PackedError),
+}
+
+/// Refuses defaults of the search that none needs.
+pub(super) fn check_decode(decode: &DecodeConfig) -> Result<(), DecodeConfigError> {
+    for (key, value) in [("beam", decode.beam), ("n_best", decode.n_best)] {
+        if value > MOST_HYPOTHESES {
+            return Err(DecodeConfigError {
+                key,
+                found: value.to_string(),
+                expected: "1024 or less",
+            });
+        }
+    }
+    decode.validate()
+}
+
+/// Holds an architecture to the tensors that are there, before anything is built of it.
+pub(super) fn check_model(config: &ModelConfig, sizes: VocabularySizes, archive: &Archive<'_>) -> Result<(), Refused> {
+    let refuse = |key, found: String, expected: String| Err(Refused::Config(ConfigError { key, found, expected }));
+    // A layer has several tensors.
+    let most_layers = archive.entries().len();
+    for (key, value) in [
+        ("encoder_layers", config.encoder_layers),
+        ("decoder_layers", config.decoder_layers),
+    ] {
+        if value > most_layers {
+            let expected = format!("no more than the {most_layers} tensors of the file");
+            return refuse(key, value.to_string(), expected);
+        }
+    }
+    for (key, value) in numbers(config, sizes) {
+        if value > LARGEST {
+            return refuse(key, value.to_string(), format!("{LARGEST} or less"));
+        }
+    }
+    let width = [&config.encoder, &config.decoder].map(|stack| stack.d_model.unwrap_or(config.d_model));
+    for (key, positions) in [
+        ("max_source_positions", config.max_source_positions),
+        ("max_target_positions", config.max_target_positions),
+    ] {
+        let d_model = width.into_iter().max().unwrap_or(0);
+        if (positions + 2).saturating_mul(d_model) > LARGEST_TABLE {
+            let expected = format!("a table of at most {LARGEST_TABLE} numbers");
+            return refuse(key, format!("{positions} of {d_model} channels"), expected);
+        }
+    }
+    config.validate(sizes).map_err(Refused::Config)?;
+
+    let wrong =
+        |place: String, found: String, expected: String| Err(Refused::Tensors(PackedError { place, found, expected }));
+    if let Some(expected) = layout::tensors(config, sizes) {
+        for (name, shape) in &expected {
+            let place = format!("tensor `{name}`");
+            match archive.get(name) {
+                None => return wrong(place, "nothing".into(), format!("shape {shape:?}")),
+                Some(entry) if entry.shape() != shape => {
+                    return wrong(place, format!("shape {:?}", entry.shape()), format!("shape {shape:?}"));
+                }
+                Some(_) => {}
+            }
+        }
+        if archive.entries().len() != expected.len() {
+            let known = |name: &str| expected.iter().any(|(known, _)| known == name);
+            let unknown = archive.entries().iter().find(|entry| !known(entry.name()));
+            let name = unknown.map_or("", |entry| entry.name());
+            let expected = format!("the {} tensors of the architecture", expected.len());
+            return wrong(format!("tensor `{name}`"), "it".into(), expected);
+        }
+        return Ok(());
+    }
+    let claimed = cost::parameters(config, sizes).total;
+    let found = archive.entries().iter().map(|entry| entry.n_elements());
+    let found: usize = found.fold(0, usize::saturating_add);
+    if found != claimed {
+        let expected = format!("the architecture's {claimed}");
+        return wrong("all tensors".into(), format!("{found} weights"), expected);
+    }
+    Ok(())
+}
+
+/// Every number of a description that makes something larger.
+fn numbers(config: &ModelConfig, sizes: VocabularySizes) -> Vec<(&'static str, usize)> {
+    let mut numbers = vec![
+        ("d_model", config.d_model),
+        ("d_ff", config.d_ff),
+        ("n_heads", config.n_heads),
+        ("branch_heads", config.branch_heads),
+        ("attention_channels", config.attention_channels.unwrap_or(0)),
+        ("max_source_positions", config.max_source_positions),
+        ("max_target_positions", config.max_target_positions),
+        ("decoder_input_dim", config.decoder_input_dim.unwrap_or(0)),
+        ("vocabulary", sizes.source.max(sizes.target)),
+    ];
+    let stacks: [&StackConfig; 2] = [&config.encoder, &config.decoder];
+    for stack in stacks {
+        numbers.extend([
+            ("d_model", stack.d_model.unwrap_or(0)),
+            ("d_ff", stack.d_ff.unwrap_or(0)),
+            ("n_heads", stack.n_heads.unwrap_or(0)),
+        ]);
+        numbers.extend(stack.kernel_sizes.iter().flatten().map(|&size| ("kernel_sizes", size)));
+    }
+    numbers.extend(config.kernel_sizes.iter().map(|&size| ("kernel_sizes", size)));
+    let branches = [&config.branches, &config.encoder.branches, &config.decoder.branches];
+    for branch in branches.into_iter().flatten().flatten() {
+        numbers.extend([
+            ("branches", branch.channels),
+            ("branches", branch.n_heads),
+            ("branches", branch.kernel_size.unwrap_or(0)),
+        ]);
+    }
+    numbers
+}

@@ -1,0 +1,192 @@
+//! The table of compression: the steps of a model in both countings, beside the paper's.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use experiments::{CompressionRecord, ModelSize, PublishedCompression};
+
+use crate::text_table::{Format, TextTable};
+
+/// The steps of one record.
+pub fn steps_table(record: &CompressionRecord) -> TextTable {
+    let first = record.steps.first().map(|step| step.size).unwrap_or_default();
+    let scores = record.steps.first().map(|step| &step.scores[..]).unwrap_or_default();
+    let mut header = vec![
+        "step",
+        "zeros",
+        "counted as paper",
+        "to itself",
+        "to base",
+        "file",
+        "to itself",
+        "to base",
+    ];
+    header.extend(scores.iter().map(|score| score.name.as_str()));
+    let mut table = TextTable::new(&header, 1);
+    if let Some(base) = record.baseline {
+        let mut row = vec!["transformer base, float32".into(), "-".into()];
+        row.extend(sizes(base, first, base));
+        row.extend(scores.iter().map(|_| "-".into()));
+        table.push(row);
+    }
+    for step in &record.steps {
+        let mut row = vec![step.name.clone(), format!("{:.1} %", 100.0 * step.sparsity)];
+        row.extend(sizes(step.size, first, record.baseline.unwrap_or_default()));
+        row.extend(step.scores.iter().map(|score| match score.confidence {
+            Some(interval) => format!("{:.2} ± {:.2}", score.value, (interval.high - interval.low) / 2.0),
+            None => format!("{:.2}", score.value),
+        }));
+        table.push(row);
+    }
+    table
+}
+
+/// Both sizes, each with how many times smaller that is than the model itself and than the baseline.
+fn sizes(size: ModelSize, itself: ModelSize, base: ModelSize) -> [String; 6] {
+    let times = |from: u64, to: u64| match from {
+        0 => "-".into(),
+        _ => format!("{:.1}", from as f64 / to.max(1) as f64),
+    };
+    [
+        bytes(size.counted_bytes),
+        times(itself.counted_bytes, size.counted_bytes),
+        times(base.counted_bytes, size.counted_bytes),
+        bytes(size.file_bytes),
+        times(itself.file_bytes, size.file_bytes),
+        times(base.file_bytes, size.file_bytes),
+    ]
+}
+
+/// `9.70 MB`, of a million bytes each.
+fn bytes(n: u64) -> String {
+    let megabytes = n as f64 / 1e6;
+    let decimals = match megabytes {
+        m if m < 1.0 => 3,
+        m if m < 99.95 => 2,
+        _ => 0,
+    };
+    format!("{megabytes:.decimals$} MB")
+}
+
+/// The section of `TABLES.md`, empty without a record. `published` are the paper's steps.
+pub fn document(records: &[(PathBuf, CompressionRecord)], published: &[PublishedCompression]) -> String {
+    let newest = newest(records);
+    if newest.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("\n## Compression\n\n");
+    text.push_str(&paper_table(published));
+    for record in newest {
+        let _ = write!(text, "\n### {}\n\n{}", title(record), table(record));
+    }
+    text
+}
+
+/// The tables of the README: the paper's, and of each experiment the newest record of each architecture.
+pub fn fill(experiment: &str, records: &[(PathBuf, CompressionRecord)]) -> String {
+    let rows: Vec<&CompressionRecord> = newest(records)
+        .into_iter()
+        .filter(|record| record.experiment == experiment)
+        .collect();
+    if rows.is_empty() {
+        return "No record yet.\n".into();
+    }
+    let tables: Vec<String> = rows
+        .iter()
+        .map(|record| format!("{}\n\n{}", title(record), table(record)))
+        .collect();
+    tables.join("\n")
+}
+
+fn title(record: &CompressionRecord) -> String {
+    format!("{} {}, {}", record.experiment, record.arch, {
+        let last = record.steps.last();
+        last.map_or("", |step| step.name.as_str())
+    })
+}
+
+/// The newest of each experiment, architecture and settings.
+fn newest(records: &[(PathBuf, CompressionRecord)]) -> Vec<&CompressionRecord> {
+    let mut chosen: BTreeMap<_, &CompressionRecord> = BTreeMap::new();
+    for (_, record) in records {
+        let settings = &record.settings;
+        let key = (
+            &record.experiment,
+            &record.arch,
+            std::cmp::Reverse(settings.bits),
+            settings.embedding_bits,
+            settings.fine_tune,
+            (settings.sensitivity * 1e6) as u64,
+        );
+        let place = chosen.entry(key).or_insert(record);
+        if record.date >= place.date {
+            *place = record;
+        }
+    }
+    chosen.into_values().collect()
+}
+
+/// What the paper reports.
+pub fn paper_table(published: &[PublishedCompression]) -> String {
+    let mut table = TextTable::new(
+        &["published step", "counted as paper", "to itself", "to base", "BLEU"],
+        1,
+    );
+    let [base, first] = [0, 1].map(|i| published.get(i).map_or(0.0, |step| step.megabytes));
+    for step in published {
+        let times = |from: f64| format!("{:.1}", from / step.megabytes);
+        table.push(vec![
+            step.step.clone(),
+            format!("{} MB", step.megabytes),
+            times(first),
+            times(base),
+            format!("{:.1}", step.bleu),
+        ]);
+    }
+    table.render(Format::Markdown)
+}
+
+fn table(record: &CompressionRecord) -> String {
+    let mut text = steps_table(record).render(Format::Markdown);
+    text.push('\n');
+    for note in notes(record) {
+        let _ = writeln!(text, "- {note}");
+    }
+    text
+}
+
+fn notes(record: &CompressionRecord) -> Vec<String> {
+    let settings = &record.settings;
+    let mut notes = vec![
+        "counted as paper: weights alone, without embeddings, codebooks and the places of kept weights; file: every byte".into(),
+    ];
+    if let Some(last) = record.steps.last() {
+        let parts: Vec<String> = last
+            .parts
+            .iter()
+            .map(|part| format!("{} {}", part.name, bytes(part.bytes)))
+            .collect();
+        notes.push(format!("the last file: {}", parts.join(", ")));
+    }
+    let scanned = match record.scan.is_empty() {
+        true => String::new(),
+        false => ", found on the validation set".into(),
+    };
+    notes.push(format!(
+        "sensitivity {:.2}{scanned}; k-means from a {} start; {} updates of training",
+        settings.sensitivity, settings.start, settings.fine_tune
+    ));
+    for score in record.steps.last().into_iter().flat_map(|step| &step.scores) {
+        notes.push(format!("{}: `{}`", score.name, score.signature));
+    }
+    let day = record.date.split('T').next().unwrap_or_default();
+    notes.push(format!(
+        "record: {day}, commit {}, {} on {}, weights {}",
+        record.commit,
+        record.device,
+        record.machine,
+        &record.weights_sha256[..record.weights_sha256.len().min(12)]
+    ));
+    notes
+}
