@@ -27,6 +27,7 @@ pub mod evaluate;
 pub mod export;
 pub mod forced;
 pub mod import;
+mod limits;
 pub mod lite_file;
 pub mod memory;
 pub mod metrics;

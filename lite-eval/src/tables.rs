@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use experiments::{PaperNumbers, Record, Status};
+use experiments::{CompressionRecord, PaperNumbers, Record, Status};
 
 /// The architecture that others are held against.
 const BASELINE: &str = "transformer";
 
-/// Opens the place of a table in a document; the experiment's name and ` -->` follow.
+/// Opens the place of a table in a document; the experiment's name and ` -->` follow, or `compression:` and the name.
 const BEGIN: &str = "<!-- table:";
 /// Closes it.
 const END: &str = "<!-- end -->";
@@ -77,7 +77,11 @@ pub fn document(records: &[(PathBuf, Record)]) -> String {
 }
 
 /// The document with every table between `<!-- table:NAME -->` and `<!-- end -->` made anew.
-pub fn fill(document: &str, records: &[(PathBuf, Record)]) -> Result<String, MarkerError> {
+pub fn fill(
+    document: &str,
+    records: &[(PathBuf, Record)],
+    compression: &[(PathBuf, CompressionRecord)],
+) -> Result<String, MarkerError> {
     let experiments = newest(records);
     let mut text = String::with_capacity(document.len());
     let mut lines = document.split_inclusive('\n').enumerate();
@@ -94,9 +98,10 @@ pub fn fill(document: &str, records: &[(PathBuf, Record)]) -> Result<String, Mar
                 found: trimmed.into(),
             })?
             .trim();
-        match experiments.get(name) {
-            Some(rows) => text.push_str(&comparison(rows)),
-            None => text.push_str("No record yet.\n"),
+        match (name.strip_prefix("compression:"), experiments.get(name)) {
+            (Some(experiment), _) => text.push_str(&compression::fill(experiment, compression)),
+            (None, Some(rows)) => text.push_str(&comparison(rows)),
+            (None, None) => text.push_str("No record yet.\n"),
         }
         let end = lines
             .find(|(_, line)| line.trim() == END)

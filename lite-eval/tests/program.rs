@@ -46,6 +46,8 @@ fn help_of_every_command() {
         "plot",
         "bench",
         "import",
+        "compress",
+        "export",
     ] {
         let help = stdout(&program(&[command, "--help"]).assert().code(0));
         assert!(help.contains("Example:\n  lite-eval "), "{command}");

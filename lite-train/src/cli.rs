@@ -17,7 +17,7 @@ use lite_eval::device::DeviceName;
 )]
 pub struct Args {
     /// Experiment: a built-in name (see --list) or the path of a .toml file
-    #[arg(long, value_name = "NAME", required_unless_present = "list")]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "fine_tune"])]
     pub exp: Option<String>,
     /// Architecture of the experiment, or `all` of them, one after the other
     #[arg(long, default_value = "all")]
@@ -62,6 +62,9 @@ pub struct Args {
     /// Prints the result as JSON
     #[arg(long)]
     pub json: bool,
+    /// Trains on as the folder says: `lite-eval compress --fine-tune` makes it
+    #[arg(long, value_name = "DIR", hide = true, conflicts_with = "exp")]
+    pub fine_tune: Option<PathBuf>,
 }
 
 /// `90m`, `2h`, `45s`, `1h30m`

@@ -16,11 +16,15 @@ use serde_json::{Value, json};
 
 use crate::cli::Args;
 use crate::difference::differing_keys;
+use crate::tune;
 
 /// Runs the program.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.list {
         return list(args.json);
+    }
+    if let Some(folder) = &args.fine_tune {
+        return tune::run(folder, args);
     }
     let name = args.exp.as_deref().unwrap_or_default();
     let definition = Definition::load(name, &args.set)?;

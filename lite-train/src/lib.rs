@@ -4,11 +4,13 @@
 //! - [`loss`]: label-smoothed cross-entropy that never keeps a graph over the vocabulary.
 //! - [`optimiser`] and [`clip`]: fairseq's Adam and accelerated gradient, and clipping by the global norm; [`update`] is one step with them.
 //! - [`trainer`]: the loop over updates, with [`validate`], [`checkpoint`], [`state`], [`log`] and [`report`].
+//! - [`fine_tune`]: training on with weights that are tied or held, for compression.
 //! - [`finish`]: the final weights, the test set decoded and scored, the record.
 
 pub mod checkpoint;
 pub mod clip;
 pub mod config;
+pub mod fine_tune;
 pub mod finish;
 pub mod log;
 pub mod loss;

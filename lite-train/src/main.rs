@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod difference;
+mod tune;
 
 use std::process::ExitCode;
 

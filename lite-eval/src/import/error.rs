@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use experiments::RunError;
+use experiments::{DefinitionError, RunError};
 use lite_data::DataError;
 use lite_model::error::{ConfigError, WeightsError};
 
@@ -87,7 +87,10 @@ pub enum ImportError {
         /// The path.
         path: PathBuf,
     },
-    /// The run folder cannot be written.
+    /// A table of an exported model's definition.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The run folder cannot be written, or an exported model's definition not read.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The weights cannot be written.

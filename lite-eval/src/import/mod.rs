@@ -4,11 +4,13 @@
 //! - [`torch`]: files of `torch.save`, without running anything in them
 //! - `args`: the settings in a checkpoint, as a [`ModelConfig`]
 //! - `state`: its tensors, under the names and in the shapes of today
+//! - [`import_safetensors`]: a folder of safetensors, as `lite-eval export` writes it
 //! - [`binarised`]: fairseq's `.bin` and `.idx`, as lines of tokens
 
 mod args;
 pub mod binarised;
 mod error;
+mod safetensors;
 mod state;
 pub mod torch;
 
@@ -27,6 +29,7 @@ use args::Settings;
 use state::State;
 
 pub use error::ImportError;
+pub use safetensors::import_safetensors;
 
 /// What is imported, and where it goes.
 #[derive(Debug, Clone)]

@@ -16,7 +16,6 @@
 //! | `weights` | [`lite_model::compress::archive`] |
 
 pub mod container;
-mod limits;
 
 use std::fs::File;
 use std::io;
@@ -36,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::decode::{DecodeConfig, DecodeConfigError};
+use crate::limits;
 use crate::run::Text;
 use container::{Container, ContainerError, Section};
 
@@ -302,14 +302,15 @@ impl LiteFile {
             path: path.into(),
             error,
         })?;
-        limits::check_model(&model, sizes, &archive).map_err(|error| match error {
+        let shapes: Vec<(&str, &[usize])> = archive.entries().iter().map(|e| (e.name(), e.shape())).collect();
+        limits::check_model(&model, sizes, &shapes).map_err(|refused| match refused {
             limits::Refused::Config(error) => LiteFileError::Model {
                 path: path.into(),
                 error,
             },
-            limits::Refused::Tensors(error) => LiteFileError::Weights {
+            limits::Refused::Tensors { place, found, expected } => LiteFileError::Weights {
                 path: path.into(),
-                error,
+                error: PackedError { place, found, expected },
             },
         })?;
         let text = sections.text(&model, &data, sizes)?;

@@ -36,7 +36,7 @@ use super::{DeviceArguments, print_json};
 /// `lite-eval tables` makes the table. A run without a corpus, as an imported one is, is compressed by a given value and gets no
 /// record. With --json, the record is printed.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  \
+#[command(after_help = "Example:\n  \
     lite-eval compress --run runs/quick/lite --out quick.lite\n  \
     lite-eval compress --run runs/released/lite --sparsity 0.44 --out released.lite\n  \
     lite-eval translate --model quick.lite < sentences.en")]

@@ -13,7 +13,7 @@ use super::ModelArguments;
 /// architecture; `lite-eval import --safetensors` makes a run folder of it again. ctranslate2 is a model folder of CTranslate2,
 /// for the vanilla transformer; CTranslate2 takes pieces, which the tokeniser in the folder makes.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  \
+#[command(after_help = "Example:\n  \
     lite-eval export --run runs/quick/lite --format safetensors --out quick-lite\n  \
     lite-eval export --run runs/quick/transformer --format ctranslate2 --out quick-ct2")]
 pub struct Arguments {

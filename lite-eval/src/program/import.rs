@@ -1,17 +1,19 @@
 //! `lite-eval import`: what the authors' fairseq wrote, as files of this suite.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lite_data::Vocabulary;
 use lite_eval::import::binarised::Binarised;
-use lite_eval::import::{Import, import};
+use lite_eval::import::{Import, Imported, import, import_safetensors};
 use lite_model::{Task, cost};
 
-/// Turn a checkpoint of the authors' fairseq into a run folder, or its binarised data into lines of tokens
+/// Turn a checkpoint of the authors' fairseq or an exported model into a run folder, or binarised data into lines of tokens
 ///
 /// A checkpoint may be of either container of torch.save; nothing in it is run. The weights of several are averaged in the
 /// order given, in single precision, as average_checkpoints.py does. A checkpoint does not hold its dictionaries:
 /// preprocess.py wrote them as dict.LANGUAGE.txt.
+///
+/// A folder of safetensors is what `lite-eval export` writes.
 ///
 /// Binarised data (PREFIX.bin and PREFIX.idx, of --dataset-impl mmap, cached or lazy) are written as one line of tokens a
 /// sentence, for --input-format tokens of translate and score.
@@ -22,11 +24,15 @@ use lite_model::{Task, cost};
     lite-eval translate --run runs/released/lite --input-format tokens < test.en")]
 pub struct Arguments {
     /// Checkpoints
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "fairseq_data")]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["fairseq_data", "safetensors"])]
     fairseq: Vec<PathBuf>,
     /// Binarised data, by their prefix or either file
     #[arg(long, value_name = "PREFIX", conflicts_with = "fairseq", requires = "dictionary")]
     fairseq_data: Option<PathBuf>,
+    /// Folder of safetensors with its dictionaries and settings
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fairseq", "fairseq_data", "source_dictionary",
+        "target_dictionary", "dictionary"])]
+    safetensors: Option<PathBuf>,
     /// Dictionary of the source
     #[arg(long, value_name = "FILE", conflicts_with = "dictionary")]
     source_dictionary: Option<PathBuf>,
@@ -45,6 +51,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments {
         fairseq,
         fairseq_data,
+        safetensors,
         source_dictionary,
         target_dictionary,
         dictionary,
@@ -53,12 +60,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let (Some(data), Some(dictionary)) = (fairseq_data, dictionary) {
         return import_data(data, dictionary, out);
     }
+    if let Some(input) = safetensors {
+        return report(&import_safetensors(input, out)?, out);
+    }
     let imported = import(&Import {
         checkpoints: fairseq.clone(),
         source_dictionary: source_dictionary.as_ref().or(dictionary.as_ref()).cloned(),
         target_dictionary: target_dictionary.as_ref().or(dictionary.as_ref()).cloned(),
         output: out.clone(),
     })?;
+    report(&imported, out)
+}
+
+fn report(imported: &Imported, out: &Path) -> anyhow::Result<()> {
     let parameters = cost::parameters(&imported.config, imported.sizes).total;
     let layers = match imported.config.task {
         Task::Seq2Seq => format!(
@@ -77,7 +91,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn import_data(data: &std::path::Path, dictionary: &std::path::Path, out: &std::path::Path) -> anyhow::Result<()> {
+fn import_data(data: &Path, dictionary: &Path, out: &Path) -> anyhow::Result<()> {
     let vocabulary = Vocabulary::load(dictionary)?;
     let written = Binarised::open(data)?.write_lines(&vocabulary, out)?;
     eprintln!("{} lines in `{}`", written.n_lines, out.display());

@@ -5,14 +5,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use experiments::{Record, write_atomically};
-use lite_eval::tables::{document, fill};
+use experiments::{CompressionRecord, Record, write_atomically};
+use lite_eval::tables::{compression, document, fill};
 
 use super::ResultsArguments;
 
 /// Write results/TABLES.md and the README's tables from the records
 ///
-/// In the README, what stands between `<!-- table:EXPERIMENT -->` and `<!-- end -->` is replaced.
+/// In the README, what stands between `<!-- table:EXPERIMENT -->` or `<!-- table:compression:EXPERIMENT -->` and `<!-- end -->`
+/// is replaced.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval tables --check")]
 pub struct Arguments {
@@ -29,11 +30,16 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let results = &arguments.results.results;
     let records = Record::read_all(results)?;
-    let mut files = vec![(results.join("TABLES.md"), document(&records))];
+    let compressed = CompressionRecord::read_all(results)?;
+    let tables = document(&records) + &compression::document(&compressed, &compression::published()?);
+    let mut files = vec![(results.join("TABLES.md"), tables)];
     if arguments.readme.exists() {
         let place = || format!("`{}`", arguments.readme.display());
         let readme = fs::read_to_string(&arguments.readme).with_context(place)?;
-        files.push((arguments.readme.clone(), fill(&readme, &records).with_context(place)?));
+        files.push((
+            arguments.readme.clone(),
+            fill(&readme, &records, &compressed).with_context(place)?,
+        ));
     }
     publish(&files, arguments.check, "lite-eval tables")
 }

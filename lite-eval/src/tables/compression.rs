@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use experiments::{CompressionRecord, ModelSize, PublishedCompression};
+use experiments::{CompressionRecord, Definition, DefinitionError, ModelSize, PublishedCompression};
 
 use crate::text_table::{Format, TextTable};
 
@@ -69,13 +69,29 @@ fn bytes(n: u64) -> String {
     format!("{megabytes:.decimals$} MB")
 }
 
+/// The paper's steps, of which the first is the transformer that it compares with.
+pub fn published() -> Result<Vec<PublishedCompression>, DefinitionError> {
+    let numbers = |experiment: &str, arch: &str| -> Result<_, DefinitionError> {
+        Ok(Definition::load(experiment, &[])?.paper(arch).unwrap_or_default())
+    };
+    let base = numbers("wmt14-enfr-base", "transformer")?;
+    let base = PublishedCompression {
+        step: "transformer base, float32".into(),
+        megabytes: (base.parameters.unwrap_or(0.0) * 4.0 / 1e6).round(),
+        bleu: base.bleu.unwrap_or(0.0),
+    };
+    let steps = numbers("wmt14-enfr-500M", "lite")?.compression;
+    Ok([base].into_iter().chain(steps).collect())
+}
+
 /// The section of `TABLES.md`, empty without a record. `published` are the paper's steps.
 pub fn document(records: &[(PathBuf, CompressionRecord)], published: &[PublishedCompression]) -> String {
     let newest = newest(records);
     if newest.is_empty() {
         return String::new();
     }
-    let mut text = String::from("\n## Compression\n\n");
+    let mut text =
+        String::from("\n## Compression\n\nPublished (paper, figure 5, WMT'14 English-French at 527M Mult-Adds):\n\n");
     text.push_str(&paper_table(published));
     for record in newest {
         let _ = write!(text, "\n### {}\n\n{}", title(record), table(record));
@@ -190,3 +206,6 @@ fn notes(record: &CompressionRecord) -> Vec<String> {
     ));
     notes
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
-//! What a description may claim, so that building what it describes takes no more than the file can account for.
+//! What a description from outside may claim, so that building what it describes takes no more than the weights that come with
+//! it can account for.
 
-use lite_model::compress::{Archive, PackedError};
 use lite_model::config::{ModelConfig, StackConfig};
 use lite_model::error::ConfigError;
 use lite_model::{VocabularySizes, cost, layout};
@@ -16,15 +16,22 @@ const MOST_HYPOTHESES: usize = 1024;
 
 /// What is wrong with a description.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// The architecture by itself.
     Config(ConfigError),
     /// The architecture beside the tensors.
-    Tensors(PackedError),
+    Tensors {
+        /// Which tensor.
+        place: String,
+        /// What is there.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
 }
 
 /// Refuses defaults of the search that none needs.
-pub(super) fn check_decode(decode: &DecodeConfig) -> Result<(), DecodeConfigError> {
+pub(crate) fn check_decode(decode: &DecodeConfig) -> Result<(), DecodeConfigError> {
     for (key, value) in [("beam", decode.beam), ("n_best", decode.n_best)] {
         if value > MOST_HYPOTHESES {
             return Err(DecodeConfigError {
@@ -37,11 +44,16 @@ pub(super) fn check_decode(decode: &DecodeConfig) -> Result<(), DecodeConfigErro
     decode.validate()
 }
 
-/// Holds an architecture to the tensors that are there, before anything is built of it.
-pub(super) fn check_model(config: &ModelConfig, sizes: VocabularySizes, archive: &Archive<'_>) -> Result<(), Refused> {
+/// Holds an architecture to the tensors that are there, by name and shape in the order of their names, before anything is built
+/// of it.
+pub(crate) fn check_model(
+    config: &ModelConfig,
+    sizes: VocabularySizes,
+    tensors: &[(&str, &[usize])],
+) -> Result<(), Refused> {
     let refuse = |key, found: String, expected: String| Err(Refused::Config(ConfigError { key, found, expected }));
     // A layer has several tensors.
-    let most_layers = archive.entries().len();
+    let most_layers = tensors.len();
     for (key, value) in [
         ("encoder_layers", config.encoder_layers),
         ("decoder_layers", config.decoder_layers),
@@ -69,36 +81,38 @@ pub(super) fn check_model(config: &ModelConfig, sizes: VocabularySizes, archive:
     }
     config.validate(sizes).map_err(Refused::Config)?;
 
-    let wrong =
-        |place: String, found: String, expected: String| Err(Refused::Tensors(PackedError { place, found, expected }));
-    if let Some(expected) = layout::tensors(config, sizes) {
-        for (name, shape) in &expected {
-            let place = format!("tensor `{name}`");
-            match archive.get(name) {
-                None => return wrong(place, "nothing".into(), format!("shape {shape:?}")),
-                Some(entry) if entry.shape() != shape => {
-                    return wrong(place, format!("shape {:?}", entry.shape()), format!("shape {shape:?}"));
-                }
-                Some(_) => {}
-            }
+    let wrong = |place: String, found: String, expected: String| Err(Refused::Tensors { place, found, expected });
+    let Some(expected) = layout::tensors(config, sizes) else {
+        let claimed = cost::parameters(config, sizes).total;
+        let count = |shape: &[usize]| shape.iter().fold(1, |n: usize, &size| n.saturating_mul(size));
+        let found = tensors
+            .iter()
+            .fold(0, |sum: usize, (_, shape)| sum.saturating_add(count(shape)));
+        if found == claimed {
+            return Ok(());
         }
-        if archive.entries().len() != expected.len() {
-            let known = |name: &str| expected.iter().any(|(known, _)| known == name);
-            let unknown = archive.entries().iter().find(|entry| !known(entry.name()));
-            let name = unknown.map_or("", |entry| entry.name());
-            let expected = format!("the {} tensors of the architecture", expected.len());
-            return wrong(format!("tensor `{name}`"), "it".into(), expected);
-        }
-        return Ok(());
-    }
-    let claimed = cost::parameters(config, sizes).total;
-    let found = archive.entries().iter().map(|entry| entry.n_elements());
-    let found: usize = found.fold(0, usize::saturating_add);
-    if found != claimed {
         let expected = format!("the architecture's {claimed}");
         return wrong("all tensors".into(), format!("{found} weights"), expected);
+    };
+    for (name, shape) in &expected {
+        let place = format!("tensor `{name}`");
+        let found = tensors.binary_search_by(|(known, _)| (*known).cmp(name.as_str()));
+        match found.map(|i| tensors[i].1) {
+            Err(_) => return wrong(place, "nothing".into(), format!("shape {shape:?}")),
+            Ok(found) if found != shape => {
+                return wrong(place, format!("shape {found:?}"), format!("shape {shape:?}"));
+            }
+            Ok(_) => {}
+        }
     }
-    Ok(())
+    if tensors.len() == expected.len() {
+        return Ok(());
+    }
+    let is_unknown = |name: &str| expected.iter().all(|(known, _)| known != name);
+    let unknown = tensors.iter().find(|(name, _)| is_unknown(name));
+    let name = unknown.map_or("", |(name, _)| name);
+    let expected = format!("the {} tensors of the architecture", expected.len());
+    wrong(format!("tensor `{name}`"), "it".into(), expected)
 }
 
 /// Every number of a description that makes something larger.

@@ -1,0 +1,71 @@
+//! A folder of safetensors, as `lite-eval export` writes it, back to a run folder.
+
+use std::fs;
+use std::path::Path;
+
+use experiments::{RunDefinition, RunError, RunFolder, part_path, publish_directory};
+use lite_data::{Tokeniser, Vocabulary};
+use lite_model::{ModelConfig, VocabularySizes, weights};
+
+use super::{ImportError, Imported, refuse_existing};
+use crate::export::safetensors::{CONFIG, MODEL, TOKENISER, dictionaries, languages};
+use crate::limits::{Refused, check_model};
+use crate::run::seal_weights;
+
+/// Makes a run folder of `input`. If anything is wrong with it, nothing is left behind.
+pub fn import_safetensors(input: &Path, output: &Path) -> Result<Imported, ImportError> {
+    refuse_existing(output)?;
+    let definition = RunDefinition::read(&input.join(CONFIG))?;
+    let config: ModelConfig = definition.section("arch")?;
+    let tokeniser = Tokeniser::load(&input.join(TOKENISER))?;
+    let names = dictionaries(config.task, languages(&definition.definition));
+    let [source, target] = names.map(|name| Vocabulary::load(&input.join(name)));
+    let (source, target) = (source?, target?);
+    let sizes = VocabularySizes {
+        source: source.len(),
+        target: target.len(),
+    };
+    let path = input.join(MODEL);
+    let (mut tensors, _) = weights::read_all(&path)?;
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    let shapes: Vec<(&str, &[usize])> = tensors.iter().map(|(name, shape, _)| (&name[..], &shape[..])).collect();
+    check_model(&config, sizes, &shapes).map_err(|refused| match refused {
+        Refused::Config(error) => ImportError::Model {
+            path: input.join(CONFIG),
+            error,
+        },
+        Refused::Tensors { place, found, expected } => ImportError::content(&path, place, found, expected),
+    })?;
+    drop(shapes);
+
+    let part = part_path(output);
+    let write = || -> Result<(), ImportError> {
+        let io = |source| RunError::Io {
+            path: part.clone(),
+            source,
+        };
+        if part.exists() {
+            fs::remove_dir_all(&part).map_err(io)?;
+        }
+        fs::create_dir_all(&part).map_err(io)?;
+        definition.write(&part.join("definition.json"))?;
+        let folder = RunFolder::open(&part)?;
+        tokeniser.save(&folder.tokeniser())?;
+        source.save(&folder.source_vocabulary())?;
+        target.save(&folder.target_vocabulary())?;
+        weights::write(&tensors, &folder.model())?;
+        seal_weights(&folder.model())?;
+        Ok(publish_directory(&part, output).map_err(io)?)
+    };
+    let written = write();
+    if written.is_err() {
+        // Best effort: the error that matters is the first one.
+        let _ = fs::remove_dir_all(&part);
+    }
+    written?;
+    Ok(Imported {
+        architecture: definition.arch.clone(),
+        config,
+        sizes,
+    })
+}

@@ -1,0 +1,432 @@
+//! A run as one file: what it translates, what it weighs, and what is refused.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use common::{program, stderr, stdout};
+use experiments::{CompressionRecord, Definition, RunDefinition, RunFolder};
+use lite_data::progress::Silent;
+use lite_data::{PrepareOptions, prepare};
+use lite_eval::device::DeviceName;
+use lite_eval::lite_file::LiteFile;
+use lite_eval::lite_file::container::{Container, Section, write};
+use lite_eval::run::{Run, seal_weights};
+use lite_model::compress::{Archive, PackedBytes, Values, archive};
+use lite_model::{ModelConfig, VocabularySizes, weights};
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+const LITE: &str =
+    "architecture = \"lite\"\nd_model = 32\nd_ff = 48\nencoder_layers = 2\ndecoder_layers = 2\nn_heads = 4";
+const EVOLVED: &str =
+    "architecture = \"evolved\"\nd_model = 32\nd_ff = 48\nencoder_layers = 1\ndecoder_layers = 1\nn_heads = 4";
+
+/// A run with random weights over a corpus of a few words, which stands beside it.
+fn run(arch: &str) -> (TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let corpus = root.path().join("corpus.txt");
+    let words = ["le", "chat", "noir", "dort", "bien", "ici", "et", "encore"];
+    let line = |i: usize| {
+        (0..=i % 5)
+            .map(|j| words[(i * 3 + j * j) % 8])
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    fs::write(&corpus, (0..12).map(|i| line(i) + "\n").collect::<String>()).unwrap();
+    let corpus = corpus.to_str().unwrap();
+    let mut toml = format!(
+        "title = \"tiny\"\n[data]\nsource_language = \"fr\"\ntarget_language = \"en\"\ntokeniser = {{ kind = \"words\" }}\n\
+         [decode]\nmax_length_b = 6\n[arch.tiny]\n{arch}\n"
+    );
+    for split in ["train", "valid", "test"] {
+        toml += &format!("\n[data.files.{split}]\nsource = {corpus:?}\ntarget = {corpus:?}\n");
+    }
+    let definition = root.path().join("tiny.toml");
+    fs::write(&definition, toml).unwrap();
+    let definition = Definition::load(definition.to_str().unwrap(), &[]).unwrap();
+    let options = PrepareOptions {
+        data_root: root.path().join("data"),
+        mirror: None,
+        offline: true,
+    };
+    let prepared = prepare(&definition.section("data").unwrap(), &options, &Silent).unwrap();
+    let folder = RunFolder::new(root.path(), "tiny", "tiny");
+    folder.create().unwrap();
+    let run = RunDefinition::new(&definition, "tiny", 1).unwrap();
+    run.write(&folder.definition()).unwrap();
+    prepared.tokeniser.save(&folder.tokeniser()).unwrap();
+    prepared.source_vocabulary.save(&folder.source_vocabulary()).unwrap();
+    prepared.target_vocabulary.save(&folder.target_vocabulary()).unwrap();
+    let sizes = VocabularySizes {
+        source: prepared.source_vocabulary.len(),
+        target: prepared.target_vocabulary.len(),
+    };
+    let device = DeviceName::Flex.open().unwrap();
+    device.seed(7);
+    let config: ModelConfig = definition.section("arch.tiny").unwrap();
+    weights::save(&config.init(sizes, &device).unwrap(), &folder.model()).unwrap();
+    seal_weights(&folder.model()).unwrap();
+    (root, folder.root().to_path_buf())
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn compressed(root: &TempDir, run: &Path, arguments: &[&str]) -> PathBuf {
+    let out = root.path().join("model.lite");
+    let mut command = program(&["compress", "--run", path(run), "--out", path(&out)]);
+    command.args(["--data", path(&root.path().join("data")), "--offline"]);
+    command.args(["--results", path(&root.path().join("results"))]);
+    command.args(arguments).assert().code(0);
+    out
+}
+
+const LINES: &str = "le chat noir\nici\n\nbien et encore le chat\n";
+
+fn translated(flag: &str, model: &Path) -> String {
+    let mut command = program(&["translate", flag, path(model), "--json"]);
+    stdout(&command.write_stdin(LINES).assert().code(0))
+}
+
+#[test]
+fn a_file_has_the_weights_that_its_codes_stand_for_and_translates_with_them() {
+    for arch in [LITE, EVOLVED] {
+        let (root, folder) = run(arch);
+        let out = compressed(&root, &folder, &["--sparsity", "0.4", "--no-scores"]);
+        let file = LiteFile::open(&out).unwrap();
+        let (original, _) = weights::read_all(&folder.join("model.safetensors")).unwrap();
+        assert_eq!(file.tensors().len(), original.len());
+        let (mut n_zeros, mut n_pruned) = (0, 0);
+        let mut as_floats = Vec::new();
+        for tensor in file.tensors() {
+            let (_, shape, weights) = original.iter().find(|(name, ..)| *name == tensor.name).unwrap();
+            assert_eq!(&tensor.shape, shape);
+            let values = tensor.values().unwrap();
+            let is_coded = matches!(values, Values::Codes { .. });
+            let values = values.into_floats();
+            let largest = weights.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+            for (value, weight) in values.iter().zip(weights) {
+                let is_zero = is_coded && *value == 0.0 && !tensor.name.contains("embed");
+                // A half-precision number, or a step of 255 from end to end of which k-means may leave half.
+                let tolerance = if is_coded { largest / 100.0 } else { largest / 1000.0 };
+                assert!(is_zero || (value - weight).abs() <= tolerance, "{}", tensor.name);
+                n_zeros += usize::from(is_zero);
+            }
+            n_pruned += if is_coded && !tensor.name.contains("embed") {
+                values.len()
+            } else {
+                0
+            };
+            as_floats.push((tensor.name.clone(), tensor.shape.clone(), values));
+        }
+        let share = n_zeros as f64 / n_pruned as f64;
+        assert!((share - 0.4).abs() < 0.03, "{share}");
+
+        // The same weights in a run folder.
+        weights::write(&as_floats, &folder.join("model.safetensors")).unwrap();
+        seal_weights(&folder.join("model.safetensors")).unwrap();
+        assert_eq!(translated("--model", &out), translated("--run", &folder));
+        // Made again, it has the same bytes.
+        let bytes = fs::read(&out).unwrap();
+        let (root, folder) = run(arch);
+        assert!(fs::read(compressed(&root, &folder, &["--sparsity", "0.4", "--no-scores"])).unwrap() == bytes);
+    }
+}
+
+#[test]
+fn steps_are_recorded_with_sizes_that_add_up() {
+    let (root, folder) = run(LITE);
+    let out = compressed(&root, &folder, &["--tolerance", "100"]);
+    let records = CompressionRecord::read_all(&root.path().join("results")).unwrap();
+    let [(_, record)] = &records[..] else {
+        panic!("{records:?}")
+    };
+    let names: Vec<&str> = record.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "float32",
+            "8 bits",
+            "8 bits + pruning",
+            "8 bits + pruning + entropy coding"
+        ]
+    );
+    for step in &record.steps {
+        let sum: u64 = step.parts.iter().map(|part| part.bytes).sum();
+        assert_eq!(sum, step.size.file_bytes, "{}", step.name);
+        assert_eq!(step.scores[0].name, "sacreBLEU");
+        assert!(step.scores[0].confidence.is_some());
+    }
+    assert_eq!(
+        record.steps[0].size.counted_bytes,
+        4 * record.parameters.counted_as_paper
+    );
+    assert!(
+        record
+            .steps
+            .is_sorted_by(|a, b| a.size.counted_bytes > b.size.counted_bytes)
+    );
+    let [.., pruned, last] = &record.steps[..] else {
+        unreachable!()
+    };
+    assert_eq!(pruned.scores, last.scores);
+    assert_eq!(last.size.file_bytes, fs::metadata(&out).unwrap().len());
+    // With such a tolerance the scan goes to its end.
+    assert_eq!((record.scan.len(), record.settings.sensitivity), (21, 2.0));
+    assert!(record.scan.is_sorted_by(|a, b| a.sparsity <= b.sparsity));
+    // transformer base: 44.1M weights of four bytes.
+    let base = record.baseline.unwrap();
+    assert_eq!(base.counted_bytes / 1_000_000, 176);
+
+    // Scored again from the file.
+    let mut command = program(&["evaluate", "--model", path(&out), "--json", "--offline"]);
+    let scores = stdout(
+        &command
+            .args(["--data", path(&root.path().join("data"))])
+            .assert()
+            .code(0),
+    );
+    let scores: Json = serde_json::from_str(&scores).unwrap();
+    assert_eq!(scores["scores"][0]["value"].as_f64().unwrap(), last.scores[0].value);
+}
+
+#[test]
+fn exported_safetensors_come_back() {
+    for arch in [LITE, EVOLVED] {
+        let (root, folder) = run(arch);
+        let file = compressed(&root, &folder, &["--sparsity", "0", "--bits", "5", "--no-scores"]);
+        for (i, (flag, model)) in [("--run", &folder), ("--model", &file)].into_iter().enumerate() {
+            let [exported, again] = ["exported", "again"].map(|name| root.path().join(format!("{name}-{i}")));
+            program(&["export", flag, path(model), "--format", "safetensors"])
+                .args(["--out", path(&exported)])
+                .assert()
+                .code(0);
+            program(&["import", "--safetensors", path(&exported), "--out", path(&again)])
+                .assert()
+                .code(0);
+            assert_eq!(translated("--run", &again), translated(flag, model));
+            let lines = fs::read_to_string(exported.join("dict.fr.txt"))
+                .unwrap()
+                .lines()
+                .count();
+            assert_eq!(lines + 4, Run::describe(&folder).unwrap().text.source.len());
+        }
+    }
+    let (root, folder) = run(LITE);
+    let out = root.path().join("ct2");
+    let refused = program(&["export", "--run", path(&folder), "--format", "ctranslate2"])
+        .args(["--out", path(&out)])
+        .assert()
+        .code(1);
+    assert_eq!(
+        stderr(&refused),
+        "error: `architecture`: found lite, which CTranslate2 does not have; expected transformer\n"
+    );
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_run_without_a_corpus_takes_a_given_value_only() {
+    let (root, folder) = run(LITE);
+    let definition: RunDefinition = RunDefinition::read(&folder.join("definition.json")).unwrap();
+    let mut table = definition.definition.clone();
+    table["data"].as_object_mut().unwrap().remove("files");
+    RunDefinition::resolved("fairseq", "tiny", table)
+        .write(&folder.join("definition.json"))
+        .unwrap();
+    let refused = |arguments: &[&str]| {
+        let out = root.path().join("none.lite");
+        let mut command = program(&["compress", "--run", path(&folder), "--out", path(&out)]);
+        let message = stderr(&command.args(arguments).assert().code(1));
+        assert!(!out.exists());
+        message
+    };
+    assert_eq!(
+        refused(&[]),
+        "error: the run names no corpus, so no sensitivity can be found on its validation set\n\
+         hint: say how much becomes zero: --sparsity 0.44 is the paper's, --sparsity 0 prunes nothing\n"
+    );
+    assert_eq!(
+        refused(&["--sparsity", "0.4", "--fine-tune", "10"]),
+        "error: --fine-tune: the run names no corpus of pairs to train on, as imported runs do not\n"
+    );
+    let out = compressed(&root, &folder, &["--sensitivity", "0.5"]);
+    assert!(LiteFile::open(&out).is_ok());
+    assert!(
+        CompressionRecord::read_all(&root.path().join("results"))
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// What the program says of a file, soon.
+fn refusal(file: &Path) -> String {
+    let began = Instant::now();
+    let message = stderr(
+        &program(&["translate", "--model", path(file)])
+            .write_stdin("le\n")
+            .assert()
+            .code(1),
+    );
+    assert!(began.elapsed() < Duration::from_secs(10), "{message}");
+    message.lines().next().unwrap().replace(path(file), "FILE")
+}
+
+#[test]
+fn damaged_files_are_named_and_refused() {
+    let (root, folder) = run(LITE);
+    let out = compressed(&root, &folder, &["--sparsity", "0.4", "--no-scores"]);
+    let sound = fs::read(&out).unwrap();
+    let broken = root.path().join("broken.lite");
+    let message = |bytes: &[u8]| {
+        fs::write(&broken, bytes).unwrap();
+        refusal(&broken)
+    };
+    let mut newer = sound.clone();
+    newer[8] = 9;
+    assert_eq!(
+        message(&newer),
+        "error: `FILE`: header: found format version 9, which a newer program wrote, expected version 1"
+    );
+    assert_eq!(
+        message(&sound[..sound.len() / 2]),
+        format!(
+            "error: `FILE`: header: found a truncated file of {} bytes, expected {} bytes",
+            sound.len() / 2,
+            sound.len()
+        )
+    );
+    assert_eq!(
+        message(b""),
+        "error: `FILE`: header: found an empty file, expected a .lite file"
+    );
+    let container = Container::parse(&sound).unwrap();
+    for (name, size) in container.sizes() {
+        // Sections are where the table says; their middle is found by their bytes.
+        let begin = position(&sound, &container, name);
+        let mut flipped = sound.clone();
+        flipped[begin + size / 2] ^= 0x10;
+        assert_eq!(
+            message(&flipped),
+            format!("error: `FILE`: section `{name}`: found bytes that were altered, expected those of its sha256")
+        );
+    }
+}
+
+/// Where a section begins: after the table they follow each other at multiples of 64.
+fn position(bytes: &[u8], container: &Container<'_>, name: &str) -> usize {
+    let n = container.sizes().count();
+    let mut end = 24 + 88 * n + 32;
+    for (other, size) in container.sizes() {
+        let begin = end.next_multiple_of(64);
+        if other == name {
+            return begin;
+        }
+        end = begin + size;
+    }
+    panic!("no section {name} in {} bytes", bytes.len())
+}
+
+/// The file with other sections; every hash is right.
+fn forged(file: &Path, change: impl Fn(&str, Vec<u8>) -> Vec<u8>) -> Vec<u8> {
+    let bytes = fs::read(file).unwrap();
+    let container = Container::parse(&bytes).unwrap();
+    let names = [
+        "about",
+        "architecture",
+        "data",
+        "decode",
+        "tokeniser",
+        "vocabulary.target",
+        "weights",
+    ];
+    let sections = names.map(|name| {
+        let section = change(name, container.read(name).unwrap());
+        match name {
+            "weights" => Section::plain(name, section),
+            _ => Section::deflated(name, &section),
+        }
+    });
+    write(&sections)
+}
+
+#[test]
+fn what_a_file_claims_is_held_to_what_it_has() {
+    let (root, folder) = run(LITE);
+    let out = compressed(&root, &folder, &["--sparsity", "0.4", "--no-scores"]);
+    let broken = root.path().join("forged.lite");
+    let with_json = |section: &'static str, change: &dyn Fn(&mut Json)| {
+        let bytes = forged(&out, |name, bytes| {
+            if name != section {
+                return bytes;
+            }
+            let mut value: Json = serde_json::from_slice(&bytes).unwrap();
+            change(&mut value);
+            value.to_string().into_bytes()
+        });
+        fs::write(&broken, bytes).unwrap();
+        refusal(&broken)
+    };
+    for (key, value, message) in [
+        (
+            "d_model",
+            json!(1_000_000),
+            "tensor `encoder.embed_tokens.weight`: found shape",
+        ),
+        (
+            "d_model",
+            json!(1u64 << 40),
+            "`d_model`: found 1099511627776, expected 16777216 or less",
+        ),
+        (
+            "encoder_layers",
+            json!(1u64 << 40),
+            "`encoder_layers`: found 1099511627776, expected no more than the",
+        ),
+        (
+            "max_source_positions",
+            json!(1 << 23),
+            "`max_source_positions`: found 8388608 of 32 channels",
+        ),
+        ("encoder_layers", json!(1), "tensor `encoder.layers.1."),
+        ("d_modell", json!(1), "`d_modell`"),
+    ] {
+        let found = with_json("architecture", &|section| section["model"][key] = value.clone());
+        assert!(found.contains(message), "{key}: {found}");
+    }
+    let found = with_json("decode", &|section| section["beam"] = json!(1u64 << 40));
+    assert!(
+        found.contains("decode.beam: found 1099511627776, expected 1024 or less"),
+        "{found}"
+    );
+    let found = with_json("architecture", &|section| {
+        section["vocabulary_sizes"]["target"] = json!(9)
+    });
+    assert!(found.contains("vocabulary"), "{found}");
+
+    // 10^12 weights, of a matrix that the architecture asks for.
+    let bytes = forged(&out, |name, bytes| match name {
+        "weights" => {
+            let parsed = Archive::parse(&bytes).unwrap();
+            let name = parsed.entries()[0].name();
+            let packed = PackedBytes::floats(&[0.0; 16]);
+            archive::write([(name, &[1_000_000usize, 1_000_000][..], &packed)].into_iter())
+        }
+        _ => bytes,
+    });
+    fs::write(&broken, bytes).unwrap();
+    let found = refusal(&broken);
+    assert!(found.contains("section `weights`, tensor `"), "{found}");
+    assert!(found.contains("found 1000000000000 weights in 64 bytes"), "{found}");
+    // A deflated section that goes on and on.
+    let bytes = forged(&out, |name, bytes| match name {
+        "tokeniser" => vec![b'a'; 50_000_000],
+        _ => bytes,
+    });
+    fs::write(&broken, bytes).unwrap();
+    assert!(refusal(&broken).contains("`tokeniser`"));
+}
