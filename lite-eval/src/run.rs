@@ -78,10 +78,16 @@ pub enum OpenError {
     },
     /// The file.
     #[error(transparent)]
-    File(#[from] LiteFileError),
+    File(Box<LiteFileError>),
     /// The weights in the file.
     #[error(transparent)]
     Packed(WeightsError),
+}
+
+impl From<LiteFileError> for OpenError {
+    fn from(error: LiteFileError) -> Self {
+        Self::File(Box::new(error))
+    }
 }
 
 impl Run<Seq2Seq> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::{program, stderr, stdout};
+use common::{floats, program, stderr, stdout};
 use experiments::{CompressionRecord, Definition, RunDefinition, RunFolder};
 use lite_data::progress::Silent;
 use lite_data::{PrepareOptions, prepare};
@@ -98,12 +98,12 @@ fn a_file_has_the_weights_that_its_codes_stand_for_and_translates_with_them() {
         let (root, folder) = run(arch);
         let out = compressed(&root, &folder, &["--sparsity", "0.4", "--no-scores"]);
         let file = LiteFile::open(&out).unwrap();
-        let (original, _) = weights::read_all(&folder.join("model.safetensors")).unwrap();
+        let original = floats(&folder.join("model.safetensors"));
         assert_eq!(file.tensors().len(), original.len());
         let (mut n_zeros, mut n_pruned) = (0, 0);
         let mut as_floats = Vec::new();
         for tensor in file.tensors() {
-            let (_, shape, weights) = original.iter().find(|(name, ..)| *name == tensor.name).unwrap();
+            let (shape, weights) = &original[&tensor.name];
             assert_eq!(&tensor.shape, shape);
             let values = tensor.values().unwrap();
             let is_coded = matches!(values, Values::Codes { .. });

@@ -29,10 +29,16 @@ pub struct Judge<'a> {
 pub enum JudgeError {
     /// The model could not be built.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(Box<OpenError>),
     /// The test set.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+}
+
+impl From<OpenError> for JudgeError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(Box::new(error))
+    }
 }
 
 impl Judge<'_> {

@@ -37,7 +37,7 @@ pub struct Exported {
 pub enum ExportError {
     /// The run or the file.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(Box<OpenError>),
     /// What is exported or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -67,6 +67,12 @@ pub enum ExportError {
     },
 }
 
+impl From<OpenError> for ExportError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(Box::new(error))
+    }
+}
+
 impl Exported {
     /// Reads a run folder or a .lite file, whose weights are unpacked.
     pub fn open(path: &Path) -> Result<Self, ExportError> {
@@ -90,7 +96,7 @@ impl Exported {
         let tensors = file.tensors().iter().map(|tensor| {
             let values = tensor.values().map_err(|error| {
                 let path = path.to_path_buf();
-                OpenError::File(LiteFileError::Weights { path, error })
+                OpenError::from(LiteFileError::Weights { path, error })
             })?;
             Ok((tensor.name.clone(), tensor.shape.clone(), values.into_floats()))
         });

@@ -82,7 +82,7 @@ pub enum LiteFileError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        error: DefinitionError,
+        error: Box<DefinitionError>,
     },
     /// The search's defaults.
     #[error("`{}`: {error}", path.display())]
@@ -106,7 +106,7 @@ pub enum LiteFileError {
         /// The file.
         path: PathBuf,
         /// What is wrong, and in which section.
-        error: DataError,
+        error: Box<DataError>,
     },
 }
 
@@ -286,7 +286,7 @@ impl LiteFile {
         );
         let in_table = |error| LiteFileError::Definition {
             path: path.into(),
-            error,
+            error: Box::new(error),
         };
         let data: DataConfig = definition.section("data").map_err(in_table)?;
         let decode: DecodeConfig = definition.section("decode").map_err(in_table)?;
@@ -400,7 +400,7 @@ impl Sections<'_> {
     fn text(&self, model: &ModelConfig, data: &DataConfig, sizes: VocabularySizes) -> Result<Text, LiteFileError> {
         let in_data = |error| LiteFileError::Data {
             path: self.path.into(),
-            error,
+            error: Box::new(error),
         };
         let vocabulary = |section: &'static str, expected: usize| {
             let text = String::from_utf8(self.read(section)?).map_err(|error| self.wrong(section, error))?;

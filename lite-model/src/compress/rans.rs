@@ -103,7 +103,7 @@ impl Frequencies {
                 bytes.push(state as u8);
                 state >>= 8;
             }
-            state = (state / frequency << SCALE_BITS) + state % frequency + start;
+            state = ((state / frequency) << SCALE_BITS) + state % frequency + start;
         }
         bytes.extend(state.to_be_bytes());
         bytes.reverse();
