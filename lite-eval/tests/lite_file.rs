@@ -107,20 +107,17 @@ fn a_file_has_the_weights_that_its_codes_stand_for_and_translates_with_them() {
             assert_eq!(&tensor.shape, shape);
             let values = tensor.values().unwrap();
             let is_coded = matches!(values, Values::Codes { .. });
+            let is_pruned = shape.len() == 2 && !tensor.name.contains("embed");
             let values = values.into_floats();
             let largest = weights.iter().fold(0f32, |largest, x| largest.max(x.abs()));
             for (value, weight) in values.iter().zip(weights) {
-                let is_zero = is_coded && *value == 0.0 && !tensor.name.contains("embed");
+                let is_zero = is_pruned && *value == 0.0;
                 // A half-precision number, or a step of 255 from end to end of which k-means may leave half.
                 let tolerance = if is_coded { largest / 100.0 } else { largest / 1000.0 };
                 assert!(is_zero || (value - weight).abs() <= tolerance, "{}", tensor.name);
                 n_zeros += usize::from(is_zero);
             }
-            n_pruned += if is_coded && !tensor.name.contains("embed") {
-                values.len()
-            } else {
-                0
-            };
+            n_pruned += if is_pruned { values.len() } else { 0 };
             as_floats.push((tensor.name.clone(), tensor.shape.clone(), values));
         }
         let share = n_zeros as f64 / n_pruned as f64;
@@ -165,11 +162,7 @@ fn steps_are_recorded_with_sizes_that_add_up() {
         record.steps[0].size.counted_bytes,
         4 * record.parameters.counted_as_paper
     );
-    assert!(
-        record
-            .steps
-            .is_sorted_by(|a, b| a.size.counted_bytes > b.size.counted_bytes)
-    );
+    assert!(record.steps[..3].is_sorted_by(|a, b| a.size.counted_bytes > b.size.counted_bytes));
     let [.., pruned, last] = &record.steps[..] else {
         unreachable!()
     };
@@ -375,6 +368,11 @@ fn what_a_file_claims_is_held_to_what_it_has() {
         (
             "d_model",
             json!(1_000_000),
+            "`max_source_positions`: found 1024 of 1000000 channels",
+        ),
+        (
+            "d_model",
+            json!(64),
             "tensor `encoder.embed_tokens.weight`: found shape",
         ),
         (

@@ -64,7 +64,7 @@ fn bytes(n: u64) -> String {
     let decimals = match megabytes {
         m if m < 1.0 => 3,
         m if m < 99.95 => 2,
-        _ => 0,
+        _ => 1,
     };
     format!("{megabytes:.decimals$} MB")
 }
@@ -77,7 +77,7 @@ pub fn published() -> Result<Vec<PublishedCompression>, DefinitionError> {
     let base = numbers("wmt14-enfr-base", "transformer")?;
     let base = PublishedCompression {
         step: "transformer base, float32".into(),
-        megabytes: (base.parameters.unwrap_or(0.0) * 4.0 / 1e6).round(),
+        megabytes: base.parameters.unwrap_or(0.0) * 4.0 / 1e6,
         bleu: base.bleu.unwrap_or(0.0),
     };
     let steps = numbers("wmt14-enfr-500M", "lite")?.compression;
