@@ -17,7 +17,7 @@ use super::{ResultsArguments, print_json, print_table};
 /// Score the first or longest turns or sentences of a text as its summary, and write records of the test set
 ///
 /// Units are turns where the definition keeps line breaks (`line_break`), sentences elsewhere. longest-N takes those with
-/// the most words, the longest first.
+/// the most words, the longest first. The summaries are text of the corpus, so that a record holds their scores alone.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval baseline --exp samsum-100M --mirror ~/corpora")]
 pub struct Arguments {
@@ -78,7 +78,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 record.arch,
                 definition.name
             );
-            let path = record.write(&arguments.results.results, &found.hypotheses)?;
+            // The summaries are text of the corpus, which is not ours to pass on; the rule makes them again.
+            let path = record.write(&arguments.results.results, &[])?;
             progress.message(&format!("{baseline}: `{}`", path.display()));
         }
         if arguments.json {
