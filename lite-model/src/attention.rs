@@ -1,11 +1,11 @@
 //! Multi-head attention (fairseq `multihead_attention.py`).
 
 use burn::module::Module;
-use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::dropout::Dropout;
 use crate::init::{BiasInit, apply_linear, xavier_linear};
+use crate::kernels;
 use crate::linear::Linear;
 
 /// Scaled dot-product attention over `n_heads` contiguous groups of channels.
@@ -84,21 +84,13 @@ impl Attention {
     /// - mask: broadcasts to `[batch_size, n_heads, n_queries, n_keys]`
     /// - output: `[batch_size, n_queries, d_model]`, and the probabilities `[batch_size, n_heads, n_queries, n_keys]`
     pub fn forward(&self, query: Tensor<3>, memory: &KeysValues, mask: Option<&Tensor<4>>) -> (Tensor<3>, Tensor<4>) {
-        let [batch_size, n_queries, d_model] = query.dims();
+        let [_, _, d_model] = query.dims();
         let head_size = d_model / self.n_heads;
+        let query = self.split_heads(apply_linear(&self.q_proj, query));
+        let (keys, values) = (memory.keys.clone(), memory.values.clone());
         // The scale multiplies the projection with its bias, as in the reference.
-        let query = apply_linear(&self.q_proj, query).mul_scalar((head_size as f64).powf(-0.5));
-        let scores = self.split_heads(query).matmul(memory.keys.clone().swap_dims(2, 3));
-        let scores = match mask {
-            Some(mask) => scores + mask.clone(),
-            None => scores,
-        };
-        let probabilities = softmax(scores, 3);
-        let context = self
-            .dropout
-            .forward(probabilities.clone())
-            .matmul(memory.values.clone());
-        let context = context.swap_dims(1, 2).reshape([batch_size, n_queries, d_model]);
+        let scale = (head_size as f64).powf(-0.5);
+        let (context, probabilities) = kernels::attend(query, keys, values, mask, scale, &self.dropout);
         (apply_linear(&self.out_proj, context), probabilities)
     }
 

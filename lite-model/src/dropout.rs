@@ -6,6 +6,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Shape, Tensor, TensorData};
 
 use crate::device::is_host;
+#[cfg(feature = "flex")]
+use crate::kernels;
+use crate::kernels::mask::Mask;
 
 /// Dropout that acts on a training device (one with autodiff) and nowhere else.
 #[derive(Module, Debug)]
@@ -26,17 +29,27 @@ impl Dropout {
         if self.probability == 0.0 || !device.is_autodiff() {
             return input;
         }
-        // The mask carries the scale, so that forward and backward are one product each.
-        let mask = if is_host(&device) {
-            let mask = host_mask(input.shape().num_elements(), self.probability, seed(&device));
-            Tensor::from_data(TensorData::new(mask, Shape::from(input.dims())), &device)
-        } else {
-            let keep = 1.0 - self.probability;
-            input
-                .random_like(Distribution::Bernoulli(keep))
-                .mul_scalar(keep.recip())
-        };
+        if let Some(mask) = self.draw(&device) {
+            #[cfg(feature = "flex")]
+            if let Some(output) = kernels::drop_tracked(&input, mask) {
+                return output;
+            }
+            // The mask carries the scale, so that forward and backward are one product each.
+            let mut factors = vec![0.0; input.shape().num_elements()];
+            mask.fill(0, &mut factors);
+            return input.clone() * Tensor::from_data(TensorData::new(factors, Shape::from(input.dims())), &device);
+        }
+        let keep = 1.0 - self.probability;
+        let mask = input
+            .random_like(Distribution::Bernoulli(keep))
+            .mul_scalar(keep.recip());
         input * mask
+    }
+
+    /// The next mask of a training device whose tensors are arrays in main memory, if anything is dropped.
+    pub(crate) fn draw(&self, device: &Device) -> Option<Mask> {
+        let is_active = self.probability > 0.0 && device.is_autodiff() && is_host(device);
+        is_active.then(|| Mask::new(self.probability, seed(device)))
     }
 }
 
@@ -74,29 +87,11 @@ fn seed(device: &Device) -> u64 {
         .fold(0, |seed, half| (seed << 32) ^ half as u64)
 }
 
-/// A mask from a counter: entry `i` depends on `seed` and `i` alone. Four entries are drawn from 64 bits, so the
-/// probability is rounded to a multiple of 2^-16.
-///
-/// Burn's generator on the CPU draws one entry at a time and takes as long as the layer that it masks.
-fn host_mask(n_entries: usize, probability: f64, seed: u64) -> Vec<f32> {
-    let threshold = (probability * 65536.0).round() as u64;
-    let kept = (1.0 - threshold as f64 / 65536.0).recip() as f32;
-    let mut mask = vec![0.0; n_entries];
-    for (i, entries) in mask.chunks_mut(4).enumerate() {
-        let mut bits = split_mix(seed.wrapping_add((i as u64).wrapping_mul(GOLDEN_GAMMA)));
-        for entry in entries {
-            *entry = if bits & 0xffff < threshold { 0.0 } else { kept };
-            bits >>= 16;
-        }
-    }
-    mask
-}
-
 /// The step of SplitMix64's counter: 2^64 over the golden ratio, made odd.
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
-fn split_mix(x: u64) -> u64 {
+pub(crate) fn split_mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
@@ -105,32 +100,6 @@ fn split_mix(x: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mask_drops_its_share_and_keeps_the_mean() {
-        for probability in [0.04, 0.3, 0.5, 0.9] {
-            let n_entries = 400_000;
-            let mask = host_mask(n_entries, probability, 3);
-            let dropped = mask.iter().filter(|x| **x == 0.0).count() as f64 / n_entries as f64;
-            // Five standard deviations of a binomial share.
-            let tolerance = 5.0 * (probability * (1.0 - probability) / n_entries as f64).sqrt();
-            assert!((dropped - probability).abs() < tolerance, "{probability}: {dropped}");
-            let mean = mask.iter().map(|x| f64::from(*x)).sum::<f64>() / n_entries as f64;
-            assert!(
-                (mean - 1.0).abs() < tolerance / (1.0 - probability) + 1e-4,
-                "{probability}: {mean}"
-            );
-            // No lag of a row's length or less repeats more often than chance has it.
-            for lag in [1, 2, 3, 4, 16, 128] {
-                let both = mask.windows(lag + 1).filter(|w| w[0] == 0.0 && w[lag] == 0.0).count() as f64;
-                let share = both / n_entries as f64;
-                assert!(
-                    (share - probability * probability).abs() < 6e-3,
-                    "{probability} lag {lag}: {share}"
-                );
-            }
-        }
-    }
 
     #[test]
     fn a_stream_is_the_same_on_any_thread() {

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use crate::config::ModelConfig;
 use crate::dropout::Dropout;
 use crate::feed_forward::FeedForward;
+use crate::kernels;
 use crate::linear::Linear;
 use crate::long_short::{Masks, TokenMixer};
 
@@ -38,18 +39,20 @@ impl Residual {
 
     pub(crate) fn forward(&self, x: Tensor<3>, norm: &LayerNorm, f: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
         if self.pre_norm {
-            let output = f(norm.forward(x.clone()));
-            x + self.dropout.forward(output)
+            let output = f(kernels::layer_norm(norm, x.clone()));
+            kernels::add(x, output, &self.dropout)
         } else {
             let output = f(x.clone());
-            norm.forward(x + self.dropout.forward(output))
+            kernels::add_norm(x, output, &self.dropout, norm)
         }
     }
 }
 
 /// Layer norm over `d_model` channels, epsilon 1e-5.
 pub(crate) fn layer_norm(d_model: usize, device: &Device) -> LayerNorm {
-    LayerNormConfig::new(d_model).with_epsilon(1e-5).init(device)
+    LayerNormConfig::new(d_model)
+        .with_epsilon(kernels::EPSILON)
+        .init(device)
 }
 
 impl EncoderLayer {

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use crate::config::{Activation, FeedForwardInit, ModelConfig};
 use crate::dropout::Dropout;
 use crate::init::{BiasInit, apply_linear, linear, xavier_linear};
+use crate::kernels;
 use crate::linear::Linear;
 
 /// Two linear layers with a non-linearity between them.
@@ -51,6 +52,9 @@ impl FeedForward {
     ///
     /// - input, output: `[batch_size, length, d_model]`
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        if self.activation == Activation::Relu {
+            return apply_linear(&self.fc2, kernels::linear_relu(&self.fc1, input, &self.dropout));
+        }
         let hidden = apply_linear(&self.fc1, input);
         let hidden = match self.activation {
             Activation::Relu => relu(hidden),

@@ -4,6 +4,7 @@ use burn::module::Param;
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
+use crate::kernels;
 use crate::linear::Linear;
 
 /// How a linear layer's bias starts.
@@ -49,12 +50,6 @@ pub(crate) fn uniform<const D: usize>(shape: [usize; D], bound: f64, device: &De
 }
 
 /// Applies a linear layer to the last axis of a `[batch, time, channels]` tensor.
-///
-/// Flattened to two axes first: with three, the gradient of the weight is one product a sentence,
-/// summed afterwards, which takes several times as long.
 pub(crate) fn apply_linear(linear: &Linear, input: Tensor<3>) -> Tensor<3> {
-    let [batch_size, length, d_input] = input.dims();
-    let output = linear.forward(input.reshape([batch_size * length, d_input]));
-    let [_, d_output] = output.dims();
-    output.reshape([batch_size, length, d_output])
+    kernels::linear(linear, input)
 }

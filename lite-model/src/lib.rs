@@ -6,7 +6,8 @@
 //! - [`long_short`]: Long-Short Range Attention, over [`attention`] and [`convolution`].
 //! - [`evolved`]: the cells of the Evolved Transformer.
 //! - [`encoder`], [`decoder`], [`feed_forward`], [`linear`], [`embedding`], [`positions`], [`dropout`]: the layers.
-//! - [`kernels`]: arithmetic of our own.
+//! - [`loss`]: label-smoothed cross-entropy that never keeps a graph over the vocabulary.
+//! - [`kernels`]: arithmetic of our own: a training step in few passes with backward passes of its own, 8-bit products.
 //! - [`cost`]: parameters and Mult-Adds by part, as the paper counts them and in full, from a config alone.
 //! - [`compress`]: pruning, codebooks and entropy coding of weights.
 //! - [`weights`]: files of weights, under the reference's names; [`layout`]: which there are, from a config alone.
@@ -37,6 +38,7 @@ mod laws;
 pub mod layout;
 pub mod linear;
 pub mod long_short;
+pub mod loss;
 pub mod positions;
 pub mod seq2seq;
 pub mod state;

@@ -1,7 +1,7 @@
 //! Training: loss, optimiser, schedule, updates, checkpoints, and the loop that ends in a scored model.
 //!
 //! - [`config`]: the `[train]` table; [`schedule`] is the learning rate in it.
-//! - [`loss`]: label-smoothed cross-entropy that never keeps a graph over the vocabulary.
+//! - [`loss`]: what is minimised: lite-model's label-smoothed loss, and the language model's made of it.
 //! - [`optimiser`] and [`clip`]: fairseq's Adam and accelerated gradient, and clipping by the global norm; [`update`] is one step with them.
 //! - [`trainer`]: the loop over updates, with [`validate`], [`checkpoint`], [`state`], [`log`] and [`report`].
 //! - [`fine_tune`]: training on with weights that are tied or held, for compression.

@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 ///
 /// - y, output: `[batch_size, length, channels]`
 /// - taps: `[batch_size, length, n_heads, kernel_size]`
-pub(super) fn dynamic(y: Tensor<3>, taps: Tensor<4>, left: usize) -> Tensor<3> {
+pub(crate) fn dynamic(y: Tensor<3>, taps: Tensor<4>, left: usize) -> Tensor<3> {
     let [batch_size, length, channels] = y.dims();
     let [_, _, n_heads, _] = taps.dims();
     let band = band(taps.swap_dims(1, 2), left);
@@ -27,7 +27,7 @@ pub(super) fn dynamic(y: Tensor<3>, taps: Tensor<4>, left: usize) -> Tensor<3> {
 ///
 /// - y, output: `[batch_size, length, channels]`
 /// - taps: `[n_heads, kernel_size]`
-pub(super) fn lightweight(y: Tensor<3>, taps: Tensor<2>, left: usize) -> Tensor<3> {
+pub(crate) fn lightweight(y: Tensor<3>, taps: Tensor<2>, left: usize) -> Tensor<3> {
     let [batch_size, length, channels] = y.dims();
     let [n_heads, kernel_size] = taps.dims();
     let head_size = channels / n_heads;

@@ -5,15 +5,16 @@
 //! sum to one by a softmax; `out[t] = sum_k taps[t, k] * y[t + k - P]` with zeros outside; `-> linear2`.
 //! `P` is `K / 2` in an encoder and `K - 1` in a decoder. Taps that fall outside lose their mass.
 
-mod band;
+pub(crate) mod band;
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::config::{ConvolutionKind, ModelConfig, PaddingMask};
 use crate::dropout::Dropout;
 use crate::init::{BiasInit, apply_linear, uniform, xavier_linear};
+use crate::kernels;
 use crate::linear::Linear;
 
 /// A convolution over time whose filters are shared by the channels of a head.
@@ -117,30 +118,37 @@ impl Convolution {
     /// - input, output: `[batch_size, length, channels]`
     /// - keep: `[batch_size, length, 1]`
     pub fn forward(&self, input: Tensor<3>, keep: Option<&Tensor<3>>) -> Tensor<3> {
-        let masked = |x: Tensor<3>, at| match keep {
-            Some(keep) if self.shape.padding_mask == at => x * keep.clone(),
-            _ => x,
+        let keep_at = |at| keep.filter(|_| self.shape.padding_mask == at);
+        let input = match keep_at(PaddingMask::BeforeProjection) {
+            Some(keep) => input * keep.clone(),
+            None => input,
         };
-        let y = self.project(masked(input, PaddingMask::BeforeProjection));
-        let y = masked(y, PaddingMask::AfterProjection);
+        let y = self.project(input, keep_at(PaddingMask::AfterProjection));
+        let Shape {
+            n_heads, kernel_size, ..
+        } = self.shape;
         let left = if self.shape.is_causal {
-            self.shape.kernel_size - 1
+            kernel_size - 1
         } else {
-            self.shape.kernel_size / 2
+            kernel_size / 2
         };
         let output = match &self.weight {
             Some(weight) => {
                 let taps = self.dropout.forward(self.normalise(weight.val()));
-                band::lightweight(y, taps.squeeze_dim(1), left)
+                kernels::lightweight(y, taps.squeeze_dim(1), left)
             }
-            None => band::dynamic(y.clone(), self.dropout.forward(self.taps(&y)), left),
+            None => {
+                let taps = apply_linear(self.tap_layer(), y.clone());
+                let has_softmax = self.shape.weight_softmax;
+                kernels::dynamic(y, taps, [n_heads, kernel_size], left, has_softmax, &self.dropout)
+            }
         };
         self.output(output)
     }
 
     /// The convolution at one more position, of `[rows, 1, channels]`, for a causal layer.
     pub fn step(&self, input: Tensor<3>, window: &mut Option<Window>) -> Tensor<3> {
-        let y = self.project(input);
+        let y = self.project(input, None);
         let [rows, _, channels] = y.dims();
         let Shape {
             n_heads, kernel_size, ..
@@ -163,17 +171,17 @@ impl Convolution {
         linears.into_iter().flatten().for_each(f);
     }
 
-    fn project(&self, input: Tensor<3>) -> Tensor<3> {
-        let Some(linear1) = &self.linear1 else { return input };
-        let hidden = apply_linear(linear1, input);
-        if !self.shape.is_gated {
-            return hidden;
-        }
-        let mut halves = hidden.chunk(2, 2).into_iter();
-        let (Some(value), Some(gate)) = (halves.next(), halves.next()) else {
-            unreachable!("two halves")
+    /// What is convolved, times `keep`.
+    fn project(&self, input: Tensor<3>, keep: Option<&Tensor<3>>) -> Tensor<3> {
+        let hidden = match &self.linear1 {
+            Some(linear1) if self.shape.is_gated => return kernels::gate(apply_linear(linear1, input), keep),
+            Some(linear1) => apply_linear(linear1, input),
+            None => input,
         };
-        value * sigmoid(gate)
+        match keep {
+            Some(keep) => hidden * keep.clone(),
+            None => hidden,
+        }
     }
 
     fn output(&self, x: Tensor<3>) -> Tensor<3> {
@@ -186,12 +194,14 @@ impl Convolution {
     /// Taps from the present input: `[batch_size, length, n_heads, kernel_size]`.
     fn taps(&self, y: &Tensor<3>) -> Tensor<4> {
         let [batch_size, length, _] = y.dims();
-        let linear = self
-            .weight_linear
-            .as_ref()
-            .expect("a convolution without learnt taps computes them");
-        let taps = apply_linear(linear, y.clone());
+        let taps = apply_linear(self.tap_layer(), y.clone());
         self.normalise(taps.reshape([batch_size, length, self.shape.n_heads, self.shape.kernel_size]))
+    }
+
+    fn tap_layer(&self) -> &Linear {
+        self.weight_linear
+            .as_ref()
+            .expect("a convolution without learnt taps computes them")
     }
 
     fn normalise<const D: usize>(&self, taps: Tensor<D>) -> Tensor<D> {

@@ -2,12 +2,11 @@
 
 use rayon::prelude::*;
 
-/// Accumulators side by side, so that sums come out the same whatever the width of the vectors.
-const LANES: usize = 16;
+use crate::kernels::vector::{LANES, exp};
 
 /// Summed loss and summed negative log-likelihood of rows of `vocabulary` logits. With `with_gradient` the logits
 /// are overwritten by the gradient of the summed loss, otherwise by no matter what.
-pub(super) fn label_smoothed_rows(
+pub(crate) fn label_smoothed_rows(
     logits: &mut [f32],
     vocabulary: usize,
     targets: &[i32],
@@ -114,43 +113,9 @@ fn exponentials(row: &mut [f32], largest: f32) -> f32 {
     total.iter().sum()
 }
 
-/// `e^x` for `x <= 0`, within two units in the last place; below -87 it is 0. NaN stays NaN.
-///
-/// The polynomial of Cephes `expf`: `e^x = 2^n e^r` with `|r| <= ln 2 / 2`. Only operations that compilers turn
-/// into vectors, and no fused ones, so that every machine computes the same.
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let mut p = 1.987_569_2e-4;
-    p = p * r + 1.398_199_9e-3;
-    p = p * r + 8.333_452e-3;
-    p = p * r + 4.166_579_6e-2;
-    p = p * r + 1.666_666_5e-1;
-    p = p * r + 0.5;
-    p = p * r * r + r + 1.0;
-    // The low bits of `shifted` are n.
-    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
-    if x < -87.0 { 0.0 } else { p * power }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exp_is_accurate_where_softmax_needs_it() {
-        let worst = (0..=870_000).map(|i| -(i as f32) * 1e-4).fold(0f64, |worst, x| {
-            let exact = f64::from(x).exp();
-            worst.max((f64::from(exp(x)) - exact).abs() / exact)
-        });
-        assert!(worst < 2.4e-7, "{worst:e}");
-        assert_eq!(exp(0.0), 1.0);
-        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
-        assert!(exp(f32::NAN).is_nan());
-    }
 
     #[test]
     fn every_width_gives_the_same_bits() {
