@@ -99,7 +99,10 @@ fn gradients_equal_those_of_the_plain_composition() {
 
         let loss = label_smoothed(features.clone(), projection.clone(), &targets, 0.1);
         let sums = label_smoothed_sums(features.clone(), projection.clone(), &targets, 0.1);
-        assert_eq!(values(sums), values(loss.sums.clone()));
+        for (sum, of_training) in values(sums).into_iter().zip(values(loss.sums.clone())) {
+            // Of chunks that are summed in f32 where there is no kernel.
+            assert!((sum - of_training).abs() <= 2e-7 * of_training, "{sum} {of_training}");
+        }
         let gradients = loss.surrogate.backward();
         let (loss, expected) = (values(loss.sums)[0], values(expected.inner())[0]);
         assert!((loss - expected).abs() < 2e-6 * expected, "{loss} and not {expected}");
