@@ -1,4 +1,4 @@
-//! Updates and batches: a pure function of (store, settings, seed, epoch), whatever machine runs it.
+//! Updates and batches: a pure function of (corpus, settings, seed, epoch), whatever machine runs it.
 //!
 //! An epoch is cut in two steps. First, as fairseq does it: the pairs are shuffled, sorted by length, and cut into
 //! groups of similar length; the groups are shuffled, and consecutive ones make an update. Then each update is cut into
@@ -13,8 +13,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::store::PairStore;
-use crate::{EOS, PAD};
+use crate::rows::Rows;
+use crate::PAD;
 
 /// How an epoch is cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,46 +82,48 @@ pub struct UpdatePlan {
     pub n_tokens: usize,
 }
 
-/// The updates of an epoch: every pair within the limits once.
-pub fn updates(store: &PairStore, config: &BatchConfig, seed: u64, epoch: u64) -> Vec<UpdatePlan> {
+/// The updates of an epoch: every pair within the limits once, or every block of a text.
+pub fn updates<'a>(rows: impl Into<Rows<'a>>, config: &BatchConfig, seed: u64, epoch: u64) -> Vec<UpdatePlan> {
+    let corpus = rows.into();
     let mut random = generator(seed, epoch);
-    let mut order: Vec<u32> = (0..store.len() as u32)
+    let mut order: Vec<u32> = (0..corpus.len() as u32)
         .filter(|&index| {
-            let (source, target) = store.lengths(index as usize);
+            let (source, target) = corpus.lengths(index as usize);
             source <= config.max_source && target <= config.max_target
         })
         .collect();
     order.shuffle(&mut random);
     // A stable sort: pairs of equal lengths stay shuffled.
-    sort_by_length(store, &mut order);
-    let mut groups = cut(store, &order, config.tokens_per_group.min(config.tokens_per_update));
+    sort_by_length(corpus, &mut order);
+    let mut groups = cut(corpus, &order, config.tokens_per_group.min(config.tokens_per_update));
     groups.shuffle(&mut random);
 
     let mut plans = Vec::new();
     let mut rows: Vec<u32> = Vec::new();
     let mut tokens = 0;
     for group in groups {
-        let more = cost(store, group);
+        let more = cost(corpus, group);
         if !rows.is_empty() && tokens + more > config.tokens_per_update {
-            plans.push(plan(store, std::mem::take(&mut rows), config));
+            plans.push(plan(corpus, std::mem::take(&mut rows), config));
             tokens = 0;
         }
         rows.extend(group);
         tokens += more;
     }
     if !rows.is_empty() {
-        plans.push(plan(store, rows, config));
+        plans.push(plan(corpus, rows, config));
     }
     plans
 }
 
 /// All pairs in batches of similar length, for validation and testing; `indices` tells which pairs they are.
-pub fn sequential_batches(store: &PairStore, tokens_per_batch: usize) -> Vec<Batch> {
-    let mut order: Vec<u32> = (0..store.len() as u32).collect();
-    sort_by_length(store, &mut order);
-    cut(store, &order, tokens_per_batch)
+pub fn sequential_batches<'a>(rows: impl Into<Rows<'a>>, tokens_per_batch: usize) -> Vec<Batch> {
+    let corpus = rows.into();
+    let mut order: Vec<u32> = (0..corpus.len() as u32).collect();
+    sort_by_length(corpus, &mut order);
+    cut(corpus, &order, tokens_per_batch)
         .into_iter()
-        .map(|rows| load(store, rows))
+        .map(|rows| load(corpus, rows))
         .collect()
 }
 
@@ -141,9 +143,10 @@ pub fn collate_right(rows: &[Vec<u32>]) -> (Vec<i32>, usize) {
 
 impl UpdatePlan {
     /// Reads the tokens of the update.
-    pub fn load(&self, store: &PairStore) -> Update {
+    pub fn load<'a>(&self, rows: impl Into<Rows<'a>>) -> Update {
+        let corpus = rows.into();
         Update {
-            batches: self.batches.iter().map(|rows| load(store, rows)).collect(),
+            batches: self.batches.iter().map(|rows| load(corpus, rows)).collect(),
             n_tokens: self.n_tokens,
         }
     }
@@ -158,29 +161,29 @@ fn generator(seed: u64, epoch: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(hash.finalize().into())
 }
 
-fn sort_by_length(store: &PairStore, order: &mut [u32]) {
-    order.sort_by_cached_key(|&index| store.lengths(index as usize));
+fn sort_by_length(corpus: Rows<'_>, order: &mut [u32]) {
+    order.sort_by_cached_key(|&index| corpus.lengths(index as usize));
 }
 
-fn longest_side(store: &PairStore, index: u32) -> usize {
-    let (source, target) = store.lengths(index as usize);
+fn longest_side(corpus: Rows<'_>, index: u32) -> usize {
+    let (source, target) = corpus.lengths(index as usize);
     source.max(target)
 }
 
-fn cost(store: &PairStore, rows: &[u32]) -> usize {
-    rows.len() * rows.iter().map(|&index| longest_side(store, index)).max().unwrap_or(0)
+fn cost(corpus: Rows<'_>, rows: &[u32]) -> usize {
+    rows.len() * rows.iter().map(|&index| longest_side(corpus, index)).max().unwrap_or(0)
 }
 
 /// Cuts rows, in their order, into runs of at most `tokens`; a run has at least one row.
-fn cut<'a>(store: &PairStore, rows: &'a [u32], tokens: usize) -> Vec<&'a [u32]> {
+fn cut<'a>(corpus: Rows<'_>, rows: &'a [u32], tokens: usize) -> Vec<&'a [u32]> {
     let mut runs = Vec::new();
     let (mut start, mut longest) = (0, 0);
     for (end, &index) in rows.iter().enumerate() {
-        let longest_with = longest.max(longest_side(store, index));
+        let longest_with = longest.max(longest_side(corpus, index));
         if end > start && (end - start + 1) * longest_with > tokens {
             runs.push(&rows[start..end]);
             start = end;
-            longest = longest_side(store, index);
+            longest = longest_side(corpus, index);
         } else {
             longest = longest_with;
         }
@@ -191,18 +194,18 @@ fn cut<'a>(store: &PairStore, rows: &'a [u32], tokens: usize) -> Vec<&'a [u32]> 
     runs
 }
 
-fn plan(store: &PairStore, mut rows: Vec<u32>, config: &BatchConfig) -> UpdatePlan {
-    sort_by_length(store, &mut rows);
-    let n_tokens = rows.iter().map(|&index| store.lengths(index as usize).1).sum();
-    let batches = cut(store, &rows, config.tokens_per_batch)
+fn plan(corpus: Rows<'_>, mut rows: Vec<u32>, config: &BatchConfig) -> UpdatePlan {
+    sort_by_length(corpus, &mut rows);
+    let n_tokens = rows.iter().map(|&index| corpus.lengths(index as usize).1).sum();
+    let batches = cut(corpus, &rows, config.tokens_per_batch)
         .into_iter()
         .map(<[u32]>::to_vec)
         .collect();
     UpdatePlan { batches, n_tokens }
 }
 
-fn load(store: &PairStore, indices: &[u32]) -> Batch {
-    let pairs: Vec<(&[u32], &[u32])> = indices.iter().map(|&index| store.pair(index as usize)).collect();
+fn load(corpus: Rows<'_>, indices: &[u32]) -> Batch {
+    let pairs: Vec<(&[u32], &[u32])> = indices.iter().map(|&index| corpus.row(index as usize)).collect();
     let sources: Vec<&[u32]> = pairs.iter().map(|(source, _)| *source).collect();
     let (source, source_length) = pad_left(&sources);
     let target_length = pairs.iter().map(|(_, target)| target.len()).max().unwrap_or(0);
@@ -212,7 +215,10 @@ fn load(store: &PairStore, indices: &[u32]) -> Batch {
         let start = row * target_length;
         for (position, &id) in target.iter().enumerate() {
             target_output[start + position] = id as i32;
-            let before = if position == 0 { EOS } else { target[position - 1] };
+            let before = match position {
+                0 => corpus.before(indices[row] as usize),
+                _ => target[position - 1],
+            };
             target_input[start + position] = before as i32;
         }
     }

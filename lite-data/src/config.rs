@@ -18,7 +18,9 @@ pub struct DataConfig {
     /// Where the sentence pairs come from. Default: `files`.
     #[serde(default)]
     pub corpus: Corpus,
-    /// Language code of the source side, such as `en`. Required.
+    /// Language code of the source side, such as `en`. Required, but for a corpus of one side: the text that a language
+    /// model learns is a target without a source.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source_language: String,
     /// Language code of the target side, such as `fr`. Required.
     pub target_language: String,
@@ -31,7 +33,8 @@ pub struct DataConfig {
     /// What happens to a training line that is no valid text. Default: `error`.
     #[serde(default)]
     pub broken_lines: BrokenLines,
-    /// Longest source in tokens, `</s>` counted. Longer: dropped in train, cut in valid and test. Default: 1024.
+    /// Longest source in tokens, `</s>` counted. Longer: dropped in train, cut in valid and test. Limits on length are for
+    /// pairs: a corpus of one side keeps every line, empty ones too. Default: 1024.
     #[serde(default = "default_max_tokens")]
     pub max_source_tokens: usize,
     /// Longest target in tokens, `</s>` counted. Longer: dropped in train, cut in valid and test. Default: 1024.
@@ -335,6 +338,11 @@ impl DataConfig {
         }
     }
 
+    /// Whether the corpus has one side alone: text for a language model.
+    pub fn is_one_sided(&self) -> bool {
+        self.source_language.is_empty()
+    }
+
     /// Refuses values that cannot work.
     pub fn validate(&self) -> Result<(), DataError> {
         let refuse = |message: String, hint: &str| {
@@ -383,7 +391,32 @@ impl DataConfig {
                 "leave them out for the defaults",
             );
         }
+        if self.is_one_sided() {
+            self.validate_one_sided()?;
+        }
         self.validate_moses()
+    }
+
+    fn validate_one_sided(&self) -> Result<(), DataError> {
+        let Files { train, valid, test } = &self.files;
+        let has_source = [train, valid, test].iter().any(|sides| sides.source.is_some());
+        for (is_there, what) in [
+            (has_source, "files with a source"),
+            (self.corpus == Corpus::Grammar, "corpus = \"grammar\", which makes pairs,"),
+            (self.max_ratio.is_some(), "max_ratio"),
+            (
+                self.moses.as_ref().is_some_and(|moses| moses.clean.is_some()),
+                "moses.clean",
+            ),
+        ] {
+            if is_there {
+                return Err(DataError::Config {
+                    message: format!("{what} without a source_language: a corpus of one side has no pairs"),
+                    hint: "name the language of the source".into(),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn validate_moses(&self) -> Result<(), DataError> {
@@ -526,6 +559,19 @@ mod tests {
         check(|config| config.tokeniser.vocabulary_size = 4, "vocabulary_size = 4");
         check(|config| config.vocabulary.padding_factor = 0, "padding_factor");
         check(|config| config.tokeniser.detokenise = true, "detokenise needs kind");
+        let one_sided = |change: fn(&mut DataConfig), expected: &str| {
+            let mut config = DataConfig::new("", "en");
+            config.validate().unwrap();
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        };
+        one_sided(|config| config.max_ratio = Some(1.5), "max_ratio without a source");
+        one_sided(|config| config.corpus = Corpus::Grammar, "which makes pairs, without");
+        one_sided(
+            |config| config.files.valid.source = Some(File::Local("a".into())),
+            "files with a source without",
+        );
         let moses = |moses: &str| -> MosesConfig { toml::from_str(moses).unwrap() };
         let refused = |section: &str, expected: &str| {
             let mut config = DataConfig::new("en", "xx");

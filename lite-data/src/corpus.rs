@@ -52,8 +52,12 @@ impl From<Broken> for DataError {
 }
 
 impl LineRules {
-    /// The rules of a `[data]` section for its source side. An error names a language or a pattern that cannot be used.
+    /// The rules of a `[data]` section for its source side, or for the only one. An error names a language or a pattern
+    /// that cannot be used.
     pub fn new(config: &DataConfig) -> Result<Self, DataError> {
+        if config.is_one_sided() {
+            return Self::target(config);
+        }
         Self::of_language(config, &config.source_language)
     }
 
@@ -96,13 +100,25 @@ pub fn read_pairs(
     pair(Lines::open(source, None)?, Lines::open(target, None)?, &rules, each)
 }
 
-/// The same of the two sides of a split, which may be fields of lines of JSON, without any rules.
+/// The same of the sides of a split, which may be fields of lines of JSON, without any rules. The only side of a text is
+/// the target of empty sources.
 pub(crate) fn read_found(
-    [source, target]: &[Found; 2],
-    each: impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
+    sides: &[Found],
+    mut each: impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
 ) -> Result<usize, DataError> {
     let open = |found: &Found| Lines::open(&found.path, found.json.clone());
-    pair(open(source)?, open(target)?, &LineRules::default(), each)
+    if let [source, target] = sides {
+        return pair(open(source)?, open(target)?, &LineRules::default(), each);
+    }
+    let mut n = 0;
+    for side in sides {
+        let mut targets = open(side)?;
+        while let Some(target) = targets.next_line()? {
+            each(n + targets.number, target.map(|target| (String::new(), target)))?;
+        }
+        n += targets.number;
+    }
+    Ok(n)
 }
 
 fn pair(

@@ -5,7 +5,8 @@
 //! - [`moses`] and [`subword`] are the steps of Moses and of subword-nmt, equal to the originals.
 //! - [`Tokeniser`] cuts lines into pieces (SentencePiece models are trained here), [`Vocabulary`] numbers them.
 //! - [`PairStore`] holds a split, memory-mapped; [`Manifest`] says what was prepared, with hashes.
-//! - [`updates`] cuts a store into updates and batches, a pure function of (seed, epoch).
+//! - [`updates`] cuts the [`Rows`] of a store, pairs or blocks of text, into updates and batches: a pure function of
+//!   (seed, epoch).
 //! - [`grammar`] generates a small English-French corpus for first steps without files.
 
 mod batches;
@@ -17,6 +18,7 @@ mod manifest;
 pub mod moses;
 mod prepare;
 pub mod progress;
+mod rows;
 mod sentences;
 mod sources;
 mod store;
@@ -36,6 +38,7 @@ pub use error::DataError;
 pub use manifest::{Input, Manifest, SplitReport};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use progress::Progress;
+pub use rows::Rows;
 pub use sentences::Units;
 pub use sources::{Found, Retry, SourceOptions, fetch, hash_file, open_text};
 pub use store::{PairStore, StoreWriter};

@@ -147,15 +147,28 @@ impl Manifest {
 impl SplitReport {
     /// One line for people.
     pub fn summary(&self) -> String {
-        let mut text = format!(
-            "{}: {} of {} pairs, {} source and {} target tokens",
-            self.name, self.pairs, self.lines, self.source_tokens, self.target_tokens
-        );
+        let mut text = if self.source_tokens == 0 {
+            // Each side of a pair has an `</s>`: this is a corpus of one side.
+            format!("{}: {} of {} lines, {} tokens", self.name, self.pairs, self.lines, self.target_tokens)
+        } else {
+            format!(
+                "{}: {} of {} pairs, {} source and {} target tokens",
+                self.name, self.pairs, self.lines, self.source_tokens, self.target_tokens
+            )
+        };
         let in_train = self.name == "train";
         let fate = |train: &'static str, elsewhere: &'static str| if in_train { train } else { elsewhere };
         for (n, what, fate) in [
             (self.source_unknown as usize, "unknown tokens in the source", ""),
-            (self.target_unknown as usize, "unknown tokens in the target", ""),
+            (
+                self.target_unknown as usize,
+                if self.source_tokens == 0 {
+                    "unknown tokens"
+                } else {
+                    "unknown tokens in the target"
+                },
+                "",
+            ),
             (self.broken, "broken lines", " left out"),
             (self.empty, "with an empty side", fate(" left out", " kept")),
             (self.unclean, "unclean", " left out"),

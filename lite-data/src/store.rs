@@ -140,6 +140,11 @@ impl PairStore {
         ((offsets[1] - offsets[0]) as usize, (offsets[2] - offsets[1]) as usize)
     }
 
+    /// All targets one after another, where no pair has a source: the store of a corpus of one side.
+    pub fn text(&self) -> Option<&[u32]> {
+        (self.header.n_source_tokens == 0).then(|| self.tokens())
+    }
+
     /// Tokens of all sources.
     pub fn n_source_tokens(&self) -> u64 {
         self.header.n_source_tokens

@@ -171,6 +171,10 @@ fn is_long(config: &DataConfig, source: usize) -> bool {
 
 /// Lengths are in pieces, without `</s>`.
 fn refusal(config: &DataConfig, source: usize, target: usize) -> Option<Refusal> {
+    if config.is_one_sided() {
+        // Every line of a text is a part of it.
+        return None;
+    }
     let ratio = source.max(target) as f64 / source.min(target).max(1) as f64;
     if source.min(target) < config.min_tokens {
         Some(Refusal::TooShort)
@@ -279,13 +283,17 @@ fn fit(
             ));
         }
     }
-    for (side, most) in [
-        (&mut source, config.max_source_tokens),
-        (&mut target, config.max_target_tokens),
-    ] {
-        if side.len() > most {
-            side.truncate(most - 1);
-            side.push(EOS);
+    if config.is_one_sided() {
+        source.clear();
+    } else {
+        for (side, most) in [
+            (&mut source, config.max_source_tokens),
+            (&mut target, config.max_target_tokens),
+        ] {
+            if side.len() > most {
+                side.truncate(most - 1);
+                side.push(EOS);
+            }
         }
     }
     let unknown = |side: &[u32]| side.iter().filter(|&&id| id == UNK).count() as u64;

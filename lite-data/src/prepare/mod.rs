@@ -172,8 +172,8 @@ impl Prepared {
 
 /// Where the pairs come from, found and checked.
 pub(crate) enum Inputs {
-    /// Source and target of each split.
-    Files(Vec<[Found; 2]>),
+    /// Source and target of each split, or the only side.
+    Files(Vec<Vec<Found>>),
     /// What the built-in grammar says.
     Grammar(Box<Splits>),
 }
@@ -197,10 +197,14 @@ fn find_inputs(config: &DataConfig, options: &PrepareOptions, progress: &dyn Pro
             Some(file) => fetch(file, &options, progress),
             None => Err(DataError::Config {
                 message: format!("files.{split}.{side} is missing"),
-                hint: format!("name a local file with --set data.files.{split}.{side}=\"path\"; all six are needed"),
+                hint: format!(
+                    "name a local file with --set data.files.{split}.{side}=\"path\"; all {} are needed",
+                    if config.is_one_sided() { "three" } else { "six" }
+                ),
             }),
         };
-        inputs.push([find("source", &sides.source)?, find("target", &sides.target)?]);
+        let source = (!config.is_one_sided()).then(|| find("source", &sides.source));
+        inputs.push(source.into_iter().chain([find("target", &sides.target)]).collect::<Result<_, _>>()?);
     }
     Ok(Inputs::Files(inputs))
 }

@@ -71,7 +71,8 @@ pub fn write_text(
                 }
                 Err(broken) => return Err(broken.into()),
             };
-            if source.trim().is_empty() || target.trim().is_empty() {
+            // An empty line of a text is a part of it.
+            if !config.is_one_sided() && (source.trim().is_empty() || target.trim().is_empty()) {
                 report.empty += 1;
                 if report.empty == 1 {
                     let side = if source.trim().is_empty() { "source" } else { "target" };
@@ -110,7 +111,8 @@ pub fn write_text(
                 if let Some(seen) = seen.get_mut(&hash) {
                     *seen = true;
                 }
-            } else {
+            } else if !config.is_one_sided() {
+                // Lines of a text, such as headings, may well be there twice.
                 seen.insert(hash, false);
                 hashes[split].push(hash);
             }
