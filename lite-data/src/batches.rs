@@ -13,8 +13,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::rows::Rows;
 use crate::PAD;
+use crate::rows::Rows;
 
 /// How an epoch is cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -402,7 +402,10 @@ impl DataConfig {
         let has_source = [train, valid, test].iter().any(|sides| sides.source.is_some());
         for (is_there, what) in [
             (has_source, "files with a source"),
-            (self.corpus == Corpus::Grammar, "corpus = \"grammar\", which makes pairs,"),
+            (
+                self.corpus == Corpus::Grammar,
+                "corpus = \"grammar\", which makes pairs,",
+            ),
             (self.max_ratio.is_some(), "max_ratio"),
             (
                 self.moses.as_ref().is_some_and(|moses| moses.clean.is_some()),

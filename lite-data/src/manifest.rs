@@ -149,7 +149,10 @@ impl SplitReport {
     pub fn summary(&self) -> String {
         let mut text = if self.source_tokens == 0 {
             // Each side of a pair has an `</s>`: this is a corpus of one side.
-            format!("{}: {} of {} lines, {} tokens", self.name, self.pairs, self.lines, self.target_tokens)
+            format!(
+                "{}: {} of {} lines, {} tokens",
+                self.name, self.pairs, self.lines, self.target_tokens
+            )
         } else {
             format!(
                 "{}: {} of {} pairs, {} source and {} target tokens",

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::sacre::Tokenize;
 use crate::metrics::{Metric, MetricSettings, metrics_of_keys};
+use crate::perplexity::PerplexitySettings;
 
 /// Settings of the search and of the scores that follow it. Every key has a default.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
@@ -44,8 +45,15 @@ pub struct DecodeConfig {
     pub lowercase: bool,
     /// Whether ROUGE compares stems. Default: false
     pub rouge_stem: bool,
+    /// How the perplexity of a language model is measured; it searches nothing, and the other keys are not for it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub perplexity: PerplexitySettings,
     /// The token that ends a sentence of a summary, for ROUGE-Lsum; empty where a line is one sentence. Default: `.`
     pub rouge_sentence_end: String,
+}
+
+fn is_default(settings: &PerplexitySettings) -> bool {
+    *settings == PerplexitySettings::default()
 }
 
 /// The side on which sources are padded.
@@ -78,6 +86,7 @@ impl Default for DecodeConfig {
             sacrebleu_tokenize: Tokenize::default(),
             lowercase: false,
             rouge_stem: false,
+            perplexity: PerplexitySettings::default(),
             rouge_sentence_end: MetricSettings::default().sentence_end,
         }
     }
@@ -103,6 +112,7 @@ impl DecodeConfig {
             ("beam", self.beam),
             ("n_best", self.n_best),
             ("batch_size", self.batch_size),
+            ("perplexity.max_tokens", self.perplexity.max_tokens),
         ] {
             if value == 0 {
                 return refuse(key, "0".into(), "1 or more");

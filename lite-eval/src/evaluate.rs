@@ -1,15 +1,16 @@
-//! The test set through a model: hypotheses and their scores.
+//! The test set through a model: hypotheses and their scores, or the perplexity of its text.
 
 use std::io::Write;
 
 use burn::tensor::Device;
 use experiments::{RunError, RunFolder, Score, write_atomically};
 use lite_data::{DataError, PairStore, Prepared, Progress};
-use lite_model::{ModelConfig, Seq2Seq};
+use lite_model::{LanguageModel, ModelConfig, Seq2Seq};
 use serde::Serialize;
 
 use crate::decode::DecodeConfig;
 use crate::metrics::{MetricError, score};
+use crate::perplexity::{Measure, Perplexity, PerplexityError, line_losses};
 use crate::search::Hypothesis;
 use crate::translate::{fit, translate_beside};
 
@@ -22,7 +23,8 @@ pub struct Evaluation {
     pub decode: DecodeConfig,
     /// The scores, the main one first.
     pub scores: Vec<Score>,
-    /// The best translation of each line.
+    /// The best translation of each line. Of a language model, what each line costs: its negative log-likelihood in nats
+    /// and its tokens, from which the perplexity of all or of some of them follows.
     #[serde(skip)]
     pub hypotheses: Vec<String>,
 }
@@ -64,6 +66,9 @@ pub enum EvaluateError {
     /// The scores.
     #[error(transparent)]
     Metric(#[from] MetricError),
+    /// The perplexity.
+    #[error(transparent)]
+    Perplexity(#[from] PerplexityError),
 }
 
 /// Translates a split of a prepared corpus and scores it by `decode.metrics`.
@@ -90,6 +95,41 @@ pub fn evaluate(
         decode: decode.clone(),
         scores: scores?,
         hypotheses,
+    })
+}
+
+/// Measures the perplexity of a split's targets by `decode.perplexity`.
+pub fn evaluate_language_model(
+    model: &LanguageModel,
+    model_config: &ModelConfig,
+    prepared: &Prepared,
+    split: Split,
+    decode: &DecodeConfig,
+    device: &Device,
+    progress: &dyn Progress,
+) -> Result<Evaluation, EvaluateError> {
+    let store = split.store(prepared);
+    let lines: Vec<Vec<u32>> = (0..store.len()).map(|i| store.pair(i).1.to_vec()).collect();
+    let losses = line_losses(model, model_config, &lines, &decode.perplexity, device, progress)?;
+    let found = Perplexity::of(&losses)?;
+    let measure = Measure::new(
+        &decode.perplexity,
+        &prepared.tokeniser,
+        model_config.max_target_positions,
+    );
+    Ok(Evaluation {
+        split,
+        decode: decode.clone(),
+        scores: vec![Score {
+            name: "perplexity".into(),
+            value: found.perplexity,
+            signature: format!("{measure}|tokens:{}", found.tokens),
+            confidence: None,
+        }],
+        hypotheses: losses
+            .iter()
+            .map(|line| format!("{:.4} {}", line.nats, line.tokens))
+            .collect(),
     })
 }
 

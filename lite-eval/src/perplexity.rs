@@ -1,19 +1,22 @@
 //! How well a language model foretells a text (fairseq `eval_lm.py`, `token_block_dataset.py`,
 //! `lm_context_window_dataset.py`).
 
+use std::fmt;
 use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use lite_data::{EOS, PAD, Progress};
+use lite_data::{EOS, PAD, Progress, Tokeniser};
 use lite_model::{LanguageModel, ModelConfig};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::workers::Workers;
 
 /// Where a text is cut into blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "kebab-case")]
 pub enum BreakMode {
     /// Anywhere: every block but the last is full.
+    #[default]
     None,
     /// At ends of lines: a block has as many whole lines as it holds, and one at least.
     Complete,
@@ -21,15 +24,72 @@ pub enum BreakMode {
     Eos,
 }
 
-/// How a text is measured.
-#[derive(Debug, Clone)]
+/// How a text is measured: the `[decode.perplexity]` table of a definition.
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
 pub struct PerplexitySettings {
-    /// Where it is cut.
+    /// Where it is cut. Default: none
     pub break_mode: BreakMode,
-    /// Tokens before a block that the model sees again, at most; blocks are shorter by as many.
+    /// Tokens before a block that the model sees again, at most; blocks are shorter by as many. Default: 0
     pub context_window: usize,
-    /// Tokens computed together, context and padding included. It changes no result.
+    /// Tokens computed together, context and padding included. It changes no result. Default: 4096
     pub max_tokens: usize,
+}
+
+impl Default for PerplexitySettings {
+    fn default() -> Self {
+        Self {
+            break_mode: BreakMode::default(),
+            context_window: 0,
+            max_tokens: 4096,
+        }
+    }
+}
+
+/// What a perplexity is of: `word|eos:counted|break:none|context:192|stride:64`.
+///
+/// Without it two perplexities cannot be compared.
+#[derive(Serialize, Debug, Clone, PartialEq, Eq)]
+pub struct Measure {
+    /// What a token is: `word`, `piece` or, where the text came in pieces, `token`.
+    pub unit: &'static str,
+    /// Where the text is cut.
+    pub break_mode: BreakMode,
+    /// Tokens before a block that the model sees again, at most.
+    pub context_window: usize,
+    /// Tokens of a block, at most: those that are counted after each context.
+    pub stride: usize,
+}
+
+impl Measure {
+    /// What is measured by these settings with a tokeniser and a model of so many positions.
+    pub fn new(settings: &PerplexitySettings, tokeniser: &Tokeniser, max_positions: usize) -> Self {
+        Self {
+            unit: match tokeniser {
+                Tokeniser::Words => "word",
+                Tokeniser::None => "token",
+                Tokeniser::SentencePiece(_) | Tokeniser::SubwordNmt(_) => "piece",
+            },
+            break_mode: settings.break_mode,
+            context_window: settings.context_window,
+            stride: max_positions.saturating_sub(settings.context_window),
+        }
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = match self.break_mode {
+            BreakMode::None => "none",
+            BreakMode::Complete => "complete",
+            BreakMode::Eos => "eos",
+        };
+        write!(
+            formatter,
+            "unit:{}|eos:counted|break:{mode}|context:{}|stride:{}",
+            self.unit, self.context_window, self.stride
+        )
+    }
 }
 
 /// What a text costs.
@@ -85,21 +145,59 @@ pub fn perplexity(
     device: &Device,
     progress: &dyn Progress,
 ) -> Result<Perplexity, PerplexityError> {
-    let mut sum = 0.0;
-    let mut tokens = 0;
-    for block in log_probabilities(model, model_config, lines, settings, device, progress)? {
-        sum += block.iter().map(|&value| f64::from(value)).sum::<f64>();
-        tokens += block.len() as u64;
+    Perplexity::of(&line_losses(model, model_config, lines, settings, device, progress)?)
+}
+
+/// What a line costs.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LineLoss {
+    /// Negative log-likelihood in nats.
+    pub nats: f64,
+    /// Tokens, `</s>` included; 0 of a line that was left out.
+    pub tokens: u64,
+}
+
+impl Perplexity {
+    /// The perplexity of lines together.
+    pub fn of(lines: &[LineLoss]) -> Result<Self, PerplexityError> {
+        let tokens: u64 = lines.iter().map(|line| line.tokens).sum();
+        if tokens == 0 {
+            return Err(PerplexityError::Empty);
+        }
+        let loss = lines.iter().map(|line| line.nats).sum::<f64>() / tokens as f64;
+        Ok(Self {
+            loss,
+            perplexity: loss.exp(),
+            tokens,
+        })
     }
-    if tokens == 0 {
-        return Err(PerplexityError::Empty);
-    }
-    let loss = -sum / tokens as f64;
-    Ok(Perplexity {
-        loss,
-        perplexity: loss.exp(),
-        tokens,
-    })
+}
+
+/// What each line costs; its parts may stand in several blocks.
+pub fn line_losses(
+    model: &LanguageModel,
+    model_config: &ModelConfig,
+    lines: &[Vec<u32>],
+    settings: &PerplexitySettings,
+    device: &Device,
+    progress: &dyn Progress,
+) -> Result<Vec<LineLoss>, PerplexityError> {
+    let measured = measure(model, model_config, lines, settings, device, progress)?;
+    let mut values = measured
+        .into_iter()
+        .flat_map(|(block, values)| block.zip(values))
+        .peekable();
+    let mut end = 0;
+    let losses = lines.iter().map(|line| {
+        end += line.len();
+        let mut loss = LineLoss::default();
+        while let Some((_, value)) = values.next_if(|(place, _)| *place < end) {
+            loss.nats -= f64::from(value);
+            loss.tokens += 1;
+        }
+        loss
+    });
+    Ok(losses.collect())
 }
 
 /// The log-probability of every token, block by block in the order of the text.
@@ -111,6 +209,19 @@ pub fn log_probabilities(
     device: &Device,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<f32>>, PerplexityError> {
+    let measured = measure(model, model_config, lines, settings, device, progress)?;
+    Ok(measured.into_iter().map(|(_, values)| values).collect())
+}
+
+/// The places of each block in the text, and the log-probabilities of its tokens.
+fn measure(
+    model: &LanguageModel,
+    model_config: &ModelConfig,
+    lines: &[Vec<u32>],
+    settings: &PerplexitySettings,
+    device: &Device,
+    progress: &dyn Progress,
+) -> Result<Vec<(Range<usize>, Vec<f32>)>, PerplexityError> {
     let max_positions = model_config.max_target_positions;
     let Some(block_length) = max_positions
         .checked_sub(settings.context_window)
@@ -145,7 +256,7 @@ pub fn log_probabilities(
         },
     );
     progress.end();
-    Ok(found)
+    Ok(blocks.into_iter().zip(found).collect())
 }
 
 /// The blocks of a text, as ranges of its tokens.

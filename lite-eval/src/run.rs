@@ -90,6 +90,14 @@ impl From<LiteFileError> for OpenError {
     }
 }
 
+/// What the model of a run folder predicts.
+pub fn task(path: &Path) -> Result<Task, OpenError> {
+    let folder = RunFolder::open(path)?;
+    let definition = RunDefinition::read(&folder.definition())?;
+    let config: ModelConfig = definition.section("arch")?;
+    Ok(config.task)
+}
+
 impl Run<Seq2Seq> {
     /// Opens the folder of a run that can translate, or a .lite file, and loads its weights.
     pub fn open(path: &Path, device: &Device) -> Result<Self, OpenError> {

@@ -10,9 +10,14 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use experiments::{CompressionRecord, PaperNumbers, Record, Status};
+use lite_model::cost::mult_adds;
+use lite_model::{ModelConfig, Task};
 
 /// The architecture that others are held against.
 const BASELINE: &str = "transformer";
+
+/// Lengths at which the paper counts the Mult-Adds of language models, beside 30 tokens.
+const LANGUAGE_MODEL_LENGTHS: [usize; 2] = [100, 1000];
 
 /// Opens the place of a table in a document; the experiment's name and ` -->` follow, or `compression:` and the name.
 const BEGIN: &str = "<!-- table:";
@@ -176,12 +181,31 @@ fn columns(rows: &[&Record]) -> Vec<Column> {
     columns.extend(published("parameters", &|paper| paper.parameters.map(count)));
     columns.push(of_model("Mult-Adds", &|record| count(record.mult_adds as f64)));
     columns.extend(published("Mult-Adds", &|paper| paper.mult_adds.map(count)));
+    if rows.iter().any(|record| language_model(record).is_some()) {
+        for length in LANGUAGE_MODEL_LENGTHS {
+            let name = format!("of {length}");
+            columns.push(ours(&name, &|record| {
+                let config = language_model(record);
+                config.map_or_else(|| "-".into(), |config| count(mult_adds(&config, length, length) as f64))
+            }));
+            columns.extend(published(&name, &|paper| {
+                let known = paper.mult_adds_by_length();
+                let known = known.iter().find(|known| known.target_length == length);
+                known.map(|known| count(known.mult_adds))
+            }));
+        }
+    }
     for name in score_names(rows) {
         columns.push(ours(name, &|record| match record.score(name) {
             Some(score) => format!("{:.2}", score.value),
             None => "-".into(),
         }));
     }
+    let perplexity = |value: f64| format!("{value:.1}");
+    columns.extend(published("perplexity", &|paper| paper.perplexity.map(perplexity)));
+    columns.extend(published("valid perplexity", &|paper| {
+        paper.valid_perplexity.map(perplexity)
+    }));
     columns.extend(published("BLEU", &|paper| paper.bleu.map(|bleu| format!("{bleu:.1}"))));
     columns.extend(published("ROUGE-1", &|paper| {
         paper.rouge_1.map(|f1| format!("{f1:.1}"))
@@ -205,6 +229,12 @@ fn score_names<'a>(rows: &[&'a Record]) -> Vec<&'a str> {
         }
     }
     names
+}
+
+/// The model of a record, if it is a language model.
+fn language_model(record: &Record) -> Option<ModelConfig> {
+    let config: ModelConfig = record.section("arch").ok()?;
+    (config.task == Task::LanguageModel).then_some(config)
 }
 
 fn paper(record: &Record) -> PaperNumbers {
@@ -232,7 +262,11 @@ fn notes(rows: &[&Record]) -> Vec<String> {
             notes.push(format!("published ({}): {source}", record.arch));
         }
     }
-    notes.push("Mult-Adds: 30 source and 30 target tokens, counted as the paper counts".into());
+    notes.push(if rows.iter().any(|record| language_model(record).is_some()) {
+        "Mult-Adds: 30 tokens, 100 and 1000 beside it, counted as the paper counts".into()
+    } else {
+        "Mult-Adds: 30 source and 30 target tokens, counted as the paper counts".into()
+    });
     let models = || rows.iter().filter(|record| is_model(record));
     let machines = models().map(|record| format!("{} on {}", record.device, record.machine));
     if models().next().is_some() {
@@ -262,8 +296,13 @@ fn against(record: &Record, baseline: &Record) -> Option<String> {
     let other = baseline.score(&main.name)?;
     let cost = record.mult_adds as f64 / baseline.mult_adds as f64;
     let difference = main.value - other.value;
+    let sense = if main.name.contains("perplexity") {
+        " (lower is better)"
+    } else {
+        ""
+    };
     Some(format!(
-        "{} against {BASELINE}: {difference:+.2} {} at {cost:.2} times its Mult-Adds",
+        "{} against {BASELINE}: {difference:+.2} {}{sense} at {cost:.2} times its Mult-Adds",
         record.arch, main.name
     ))
 }

@@ -8,9 +8,10 @@ use experiments::{Definition, Record, RunDefinition, RunFolder};
 use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, prepare, progress};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::tables::comparison;
-use lite_model::ModelConfig;
+use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task};
 use lite_train::config::TrainConfig;
 use lite_train::finish::{finish, finished, record_of};
+use lite_train::trainee::{self, Trainee};
 use lite_train::trainer::{Run, default_tokens_per_batch, vocabulary_sizes};
 use serde_json::{Value, json};
 
@@ -86,7 +87,9 @@ impl Job {
         train.validate()?;
         let decode: DecodeConfig = definition.section("decode")?;
         decode.validate()?;
-        let model = definition.section(&format!("arch.{arch}"))?;
+        let model: ModelConfig = definition.section(&format!("arch.{arch}"))?;
+        let data: DataConfig = definition.section("data")?;
+        trainee::check(&model, &train, &data).with_context(|| format!("{} {arch}", definition.name))?;
         Ok(Self {
             definition: RunDefinition::new(definition, arch, args.seed)?,
             train,
@@ -148,12 +151,19 @@ impl Job {
             seed: args.seed,
             time_budget: args.time_budget,
         };
-        let (state, ending) = run.train()?;
-        if let Some(record) = finished(&run, &state, ending) {
+        match self.model.task {
+            Task::Seq2Seq => self.train::<Seq2Seq>(&run, args),
+            Task::LanguageModel => self.train::<LanguageModel>(&run, args),
+        }
+    }
+
+    fn train<M: Trainee>(&self, run: &Run<'_>, args: &Args) -> anyhow::Result<Record> {
+        let (state, ending) = run.train::<M>()?;
+        if let Some(record) = finished(run, &state, ending) {
             return Ok(record);
         }
-        finish(
-            &run,
+        finish::<M>(
+            run,
             &self.definition,
             &state,
             ending,

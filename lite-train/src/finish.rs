@@ -1,4 +1,4 @@
-//! From a trained run to its record: the final weights, the test set decoded and scored.
+//! From a trained run to its record: the final weights, the test set decoded and scored, or its perplexity.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ use experiments::{
     write_atomically,
 };
 use lite_data::Progress;
-use lite_eval::evaluate::{Split, evaluate};
 use lite_eval::run::seal_weights;
 use lite_model::cost::{self, PAPER_LENGTH};
-use lite_model::{Seq2Seq, weights};
+use lite_model::weights;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::FinalWeights;
 use crate::state::TrainState;
+use crate::trainee::Trainee;
 use crate::trainer::{Ending, Run};
 use crate::update::materialised;
 
@@ -43,7 +43,7 @@ pub fn finished(run: &Run<'_>, state: &TrainState, ending: Ending) -> Option<Rec
 }
 
 /// Takes the final weights, decodes and scores the test set, and writes everything down.
-pub fn finish(
+pub fn finish<M: Trainee>(
     run: &Run<'_>,
     definition: &RunDefinition,
     state: &TrainState,
@@ -52,16 +52,7 @@ pub fn finish(
     progress: &dyn Progress,
 ) -> anyhow::Result<Record> {
     take_weights(run, state)?;
-    let model = load(run)?;
-    let evaluation = evaluate(
-        &model,
-        &run.model,
-        run.prepared,
-        Split::Test,
-        &run.decode,
-        &run.device,
-        progress,
-    )?;
+    let evaluation = load::<M>(run)?.evaluate(run, progress)?;
     evaluation.write(&run.folder)?;
     let mut record = record(run, definition, state, ending, evaluation.scores);
     let path = record.write(results, &evaluation.hypotheses)?;
@@ -103,8 +94,8 @@ fn take_weights(run: &Run<'_>, state: &TrainState) -> anyhow::Result<()> {
     Ok(seal_weights(&path)?)
 }
 
-fn load(run: &Run<'_>) -> anyhow::Result<Seq2Seq> {
-    let model = materialised(run.model.init(run.sizes(), &run.device)?);
+fn load<M: Trainee>(run: &Run<'_>) -> anyhow::Result<M> {
+    let model = materialised(M::init(&run.model, run.sizes(), &run.device)?);
     Ok(weights::load(model, &run.folder.model())?)
 }
 

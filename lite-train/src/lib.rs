@@ -3,6 +3,7 @@
 //! - [`config`]: the `[train]` table; [`schedule`] is the learning rate in it.
 //! - [`loss`]: what is minimised: lite-model's label-smoothed loss, and the language model's made of it.
 //! - [`optimiser`] and [`clip`]: fairseq's Adam and accelerated gradient, and clipping by the global norm; [`update`] is one step with them.
+//! - [`trainee`]: what is trained, translation models and language models.
 //! - [`trainer`]: the loop over updates, with [`validate`], [`checkpoint`], [`state`], [`log`] and [`report`].
 //! - [`fine_tune`]: training on with weights that are tied or held, for compression.
 //! - [`finish`]: the final weights, the test set decoded and scored, the record.
@@ -18,6 +19,7 @@ pub mod optimiser;
 pub mod report;
 pub mod schedule;
 pub mod state;
+pub mod trainee;
 pub mod trainer;
 pub mod update;
 pub mod validate;

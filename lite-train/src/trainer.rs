@@ -3,15 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use experiments::{CurvePoint, RunFolder};
-use lite_data::{Batch, BatchConfig, Prepared, UpdatePlan, sequential_batches, updates};
+use lite_data::{Batch, BatchConfig, Prepared, Rows, UpdatePlan, sequential_batches, updates};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::tables::thousands;
 use lite_eval::workers::Workers;
 use lite_model::device::is_host;
-use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
+use lite_model::{ModelConfig, VocabularySizes, weights};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::{FinalWeights, TrainConfig};
@@ -19,6 +18,7 @@ use crate::log::{Event, Log};
 use crate::optimiser::Optimiser;
 use crate::report::{Figures, Report};
 use crate::state::{TrainState, Window};
+use crate::trainee::Trainee;
 use crate::update::{UpdateSettings, materialised, train};
 use crate::validate;
 
@@ -87,14 +87,14 @@ impl Run<'_> {
     }
 
     /// Trains to the end, from the newest good checkpoint if there is one.
-    pub fn train(&self) -> anyhow::Result<(TrainState, Ending)> {
+    pub fn train<M: Trainee>(&self) -> anyhow::Result<(TrainState, Ending)> {
         let checkpoints = Checkpoints::open(&self.folder)?;
         let mut report = Report::new();
         let (newest, errors) = checkpoints.newest()?;
         for error in errors {
             report.message(&format!("{error}; an older checkpoint is used"));
         }
-        let mut training = Loop::new(self, checkpoints, newest)?;
+        let mut training = Loop::<M>::new(self, checkpoints, newest)?;
         let ending = training.run(&mut report);
         report.finish();
         Ok((training.state, ending?))
@@ -116,13 +116,14 @@ impl Run<'_> {
 }
 
 /// The moving parts of a run.
-struct Loop<'a> {
+struct Loop<'a, M> {
     run: &'a Run<'a>,
+    rows: Rows<'a>,
     checkpoints: Checkpoints,
     log: Log,
     device: Device,
     workers: Workers,
-    model: Option<Seq2Seq>,
+    model: Option<M>,
     optimiser: Optimiser,
     state: TrainState,
     /// When this program began, minus the seconds that were spent before.
@@ -138,11 +139,11 @@ struct Loop<'a> {
     saved: u64,
 }
 
-impl<'a> Loop<'a> {
+impl<'a, M: Trainee> Loop<'a, M> {
     fn new(run: &'a Run<'a>, checkpoints: Checkpoints, from: Option<Checkpoint>) -> anyhow::Result<Self> {
         let device = run.device.clone().autodiff();
         device.seed(run.seed);
-        let model = materialised(run.model.init(run.sizes(), &device)?);
+        let model = materialised(M::init(&run.model, run.sizes(), &device)?);
         let (model, optimiser, state) = match from {
             None => {
                 let state = TrainState {
@@ -159,6 +160,7 @@ impl<'a> Loop<'a> {
                 (model, optimiser.with_context(place)?, state)
             }
         };
+        let valid = M::rows(&run.prepared.valid, &run.model)?;
         let path = run.folder.log();
         let context = || format!("`{}`", path.display());
         let mut log = Log::open(&path, state.update).with_context(context)?;
@@ -171,6 +173,7 @@ impl<'a> Loop<'a> {
         .with_context(context)?;
         Ok(Self {
             run,
+            rows: M::rows(&run.prepared.train, &run.model)?,
             checkpoints,
             log,
             workers: Workers::for_device(&device),
@@ -184,7 +187,7 @@ impl<'a> Loop<'a> {
             pending: Vec::new(),
             line: Window::default(),
             line_began: Instant::now(),
-            valid: sequential_batches(&run.prepared.valid, run.tokens_per_batch),
+            valid: sequential_batches(valid, run.tokens_per_batch),
         })
     }
 
@@ -262,7 +265,7 @@ impl<'a> Loop<'a> {
             max_source: model.max_source_positions,
             max_target: model.max_target_positions,
         };
-        let plans = updates(&self.run.prepared.train, &config, self.run.seed, self.state.epoch);
+        let plans = updates(self.rows, &config, self.run.seed, self.state.epoch);
         if plans.is_empty() {
             bail!("the training set has no sentence pair that the model has positions for");
         }
@@ -271,7 +274,7 @@ impl<'a> Loop<'a> {
 
     fn update(&mut self, plan: &UpdatePlan) -> anyhow::Result<()> {
         let train_config = &self.run.train;
-        let update = plan.load(&self.run.prepared.train);
+        let update = plan.load(self.rows);
         let settings = UpdateSettings {
             rate: train_config.schedule.rate(self.state.update, train_config.updates),
             label_smoothing: train_config.label_smoothing,
@@ -373,14 +376,7 @@ impl<'a> Loop<'a> {
             &run.device,
             &self.workers,
         );
-        let bleu = validate::bleu(
-            &model,
-            &run.model,
-            &run.train.validation,
-            &run.decode,
-            run.prepared,
-            &run.device,
-        )?;
+        let bleu = model.bleu(run)?;
         let point = CurvePoint {
             update: self.state.update,
             tokens: self.state.target_tokens,

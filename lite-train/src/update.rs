@@ -2,16 +2,16 @@
 
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use lite_data::{Batch, Update};
 use lite_eval::workers::Workers;
-use lite_model::Seq2Seq;
 use lite_model::device::is_host;
 use lite_model::dropout::seeded;
 
 use crate::clip::{clip_factor, global_norm};
-use crate::loss::{Loss, label_smoothed};
+use crate::loss::Loss;
 use crate::optimiser::Optimiser;
+use crate::trainee::Trainee;
 
 /// What an update needs to know beside its sentences.
 #[derive(Debug, Clone, Copy)]
@@ -27,14 +27,14 @@ pub struct UpdateSettings {
 }
 
 /// Trains `model` on one update. Returns it with the summed loss and likelihood, `[2]`, still on the device.
-pub fn train(
-    model: Seq2Seq,
+pub fn train<M: Trainee>(
+    model: M,
     optimiser: &mut Optimiser,
     update: &Update,
     settings: UpdateSettings,
     device: &Device,
     workers: &Workers,
-) -> (Seq2Seq, Tensor<1>) {
+) -> (M, Tensor<1>) {
     let (gradients, sums) = gradients(&model, update, &settings, device, workers);
     (step(model, optimiser, gradients, update.n_tokens, settings), sums)
 }
@@ -58,8 +58,8 @@ pub fn step<M: Module>(
 ///
 /// On a CPU each batch is computed by a worker. Dropout of a batch follows from the update's seed and the batch's place,
 /// and sums are taken in the order of the batches, so the number of workers changes nothing.
-pub fn gradients(
-    model: &Seq2Seq,
+pub fn gradients<M: Trainee>(
+    model: &M,
     update: &Update,
     settings: &UpdateSettings,
     device: &Device,
@@ -77,7 +77,7 @@ pub fn gradients(
     if is_host(device) {
         // A copy of the model for each batch shares its weights, but not its graph: autodiff locks a graph as a whole.
         let pieces = update.batches.iter().map(|batch| (model.valid().train(), batch));
-        let work = |i: usize, (model, batch): (Seq2Seq, &Batch)| {
+        let work = |i: usize, (model, batch): (M, &Batch)| {
             let seed = settings.seed.wrapping_add((i as u64) << 32);
             seeded(seed, || {
                 batch_gradients(&model, batch, settings.label_smoothing, device)
@@ -93,30 +93,17 @@ pub fn gradients(
     (accumulator.grads(), total.expect("an update has a batch"))
 }
 
-fn batch_gradients(
-    model: &Seq2Seq,
+fn batch_gradients<M: Trainee>(
+    model: &M,
     batch: &Batch,
     label_smoothing: f64,
     device: &Device,
 ) -> (GradientsParams, Tensor<1>) {
-    let features = features(model, batch, device);
-    let Loss { surrogate, sums } = label_smoothed(features, model.projection(), &batch.target_output, label_smoothing);
+    let Loss { surrogate, sums } = model.loss(batch, label_smoothing, device);
     (GradientsParams::from_grads(surrogate.backward(), model), sums)
 }
 
-/// What the vocabulary projection is applied to, for a batch on `device`.
-pub(crate) fn features(model: &Seq2Seq, batch: &Batch, device: &Device) -> Tensor<3> {
-    let rows = batch.indices.len();
-    let ids = |ids: &[i32], length| -> Tensor<2, Int> {
-        Tensor::from_data(TensorData::new(ids.to_vec(), [rows, length]), device)
-    };
-    model.features(
-        ids(&batch.source, batch.source_length),
-        ids(&batch.target_input, batch.target_length),
-    )
-}
-
 /// A model whose weights are all drawn: lazy ones would be drawn from another point of the random stream.
-pub(crate) fn materialised(model: Seq2Seq) -> Seq2Seq {
+pub(crate) fn materialised<M: Module>(model: M) -> M {
     model.materialize()
 }

@@ -10,16 +10,20 @@ use lite_eval::workers::Workers;
 use lite_model::{ModelConfig, Seq2Seq};
 
 use crate::config::{ValidationBleu, ValidationConfig};
-use crate::loss::label_smoothed_sums;
 use crate::state::Window;
-use crate::update::features;
+use crate::trainee::Trainee;
 
 /// Loss of `model`, which must not be on a training device, over batches.
-pub fn loss(model: &Seq2Seq, batches: &[Batch], label_smoothing: f64, device: &Device, workers: &Workers) -> Window {
+pub fn loss<M: Trainee>(
+    model: &M,
+    batches: &[Batch],
+    label_smoothing: f64,
+    device: &Device,
+    workers: &Workers,
+) -> Window {
     let mut window = Window::default();
     let work = |_, batch: &Batch| {
-        let features = features(model, batch, device);
-        let sums = label_smoothed_sums(features, model.projection(), &batch.target_output, label_smoothing);
+        let sums = model.sums(batch, label_smoothing, device);
         (read_sums(sums), batch.n_tokens as u64)
     };
     workers.each(batches.iter().collect(), work, |([loss, nll], n_tokens)| {

@@ -57,8 +57,7 @@ fn kill(experiment: &Experiment, arguments: &[&str], mut until: impl FnMut(Durat
     }
 }
 
-fn killed_run_equals_whole_run(device: &str, arch: &str, seed: u64) {
-    let experiment = Experiment::new();
+fn killed_run_equals_whole_run(experiment: &Experiment, device: &str, arch: &str, seed: u64) {
     let arguments = [&["--arch", arch, "--device", device], &OFTEN[..]].concat();
     experiment.train("whole", &arguments);
     let checkpoints = experiment.run_folder("killed", arch).join("checkpoints");
@@ -70,7 +69,7 @@ fn killed_run_equals_whole_run(device: &str, arch: &str, seed: u64) {
         let goal = newest(&checkpoints) + random.random_range(0..8);
         let pause = Duration::from_millis(random.random_range(0..20));
         let mut reached = None;
-        let was_running = kill(&experiment, &arguments, |elapsed| {
+        let was_running = kill(experiment, &arguments, |elapsed| {
             if reached.is_none() && (newest(&checkpoints) >= goal || elapsed.as_secs() > 30) {
                 reached = Some(elapsed);
             }
@@ -82,7 +81,7 @@ fn killed_run_equals_whole_run(device: &str, arch: &str, seed: u64) {
     let mut hits = 0;
     for _ in 0..20 {
         let mut begun = false;
-        if !kill(&experiment, &arguments, |_| {
+        if !kill(experiment, &arguments, |_| {
             std::mem::replace(&mut begun, folders(&checkpoints).iter().any(|path| is_part(path)))
         }) {
             break;
@@ -108,12 +107,17 @@ fn killed_run_equals_whole_run(device: &str, arch: &str, seed: u64) {
 
 #[test]
 fn lite_on_flex() {
-    killed_run_equals_whole_run("flex", "lite", 1);
+    killed_run_equals_whole_run(&Experiment::new(), "flex", "lite", 1);
 }
 
 #[test]
 fn transformer_on_ndarray() {
-    killed_run_equals_whole_run("ndarray", "transformer", 2);
+    killed_run_equals_whole_run(&Experiment::new(), "ndarray", "transformer", 2);
+}
+
+#[test]
+fn language_model_on_flex() {
+    killed_run_equals_whole_run(&Experiment::of_text(), "flex", "lite", 3);
 }
 
 #[test]

@@ -204,7 +204,12 @@ fn find_inputs(config: &DataConfig, options: &PrepareOptions, progress: &dyn Pro
             }),
         };
         let source = (!config.is_one_sided()).then(|| find("source", &sides.source));
-        inputs.push(source.into_iter().chain([find("target", &sides.target)]).collect::<Result<_, _>>()?);
+        inputs.push(
+            source
+                .into_iter()
+                .chain([find("target", &sides.target)])
+                .collect::<Result<_, _>>()?,
+        );
     }
     Ok(Inputs::Files(inputs))
 }

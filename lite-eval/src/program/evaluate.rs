@@ -1,17 +1,23 @@
-//! `lite-eval evaluate`: a run's test set, decoded and scored.
+//! `lite-eval evaluate`: a run's test set, decoded and scored, or its perplexity.
 
 use std::path::PathBuf;
 
 use anyhow::ensure;
+use burn::tensor::Device;
 use clap::ValueEnum;
 use lite_data::progress::Stderr;
-use lite_data::{Corpus, DataError, PrepareOptions, prepare};
-use lite_eval::evaluate::{Split, evaluate};
-use lite_eval::run::Run;
+use lite_data::{Corpus, DataError, PrepareOptions, Prepared, Progress, prepare};
+use lite_eval::decode::DecodeConfig;
+use lite_eval::evaluate::{EvaluateError, Evaluation, Split, evaluate, evaluate_language_model};
+use lite_eval::run::{Run, task};
+use lite_model::{ModelConfig, Task};
 
 use super::{DeviceArguments, ModelArguments, print_json, print_table};
 
 /// Decode a split of a run's corpus, score it, and write hypotheses.txt and scores.json into the run folder
+///
+/// Of a language model the perplexity is measured as the run's definition says (`[decode.perplexity]`), and each line of
+/// hypotheses.txt is what a line of the text costs: nats and tokens.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval evaluate --run runs/quick/lite")]
 pub struct Arguments {
@@ -54,7 +60,24 @@ impl From<SplitName> for Split {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
-    let run = Run::open(arguments.model.path()?, &device)?;
+    let path = arguments.model.path()?;
+    match task(path)? {
+        Task::Seq2Seq => {
+            let run = Run::open(path, &device)?;
+            evaluate_run(arguments, &run, &device, evaluate)
+        }
+        Task::LanguageModel => {
+            let run = Run::open_language_model(path, &device)?;
+            evaluate_run(arguments, &run, &device, evaluate_language_model)
+        }
+    }
+}
+
+/// How a model of either task is evaluated.
+type Evaluate<M> =
+    fn(&M, &ModelConfig, &Prepared, Split, &DecodeConfig, &Device, &dyn Progress) -> Result<Evaluation, EvaluateError>;
+
+fn evaluate_run<M>(arguments: &Arguments, run: &Run<M>, device: &Device, evaluate: Evaluate<M>) -> anyhow::Result<()> {
     if run.data.corpus == Corpus::Files && run.data.files.is_empty() {
         return Err(DataError::Config {
             message: "the run names no corpus, as imported runs do not".into(),
@@ -84,7 +107,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         &prepared,
         split,
         &run.decode,
-        &device,
+        device,
         &progress,
     )?;
     // What a run folder keeps is its test set.

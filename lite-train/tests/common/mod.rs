@@ -31,6 +31,25 @@ impl Experiment {
         Self { folder }
     }
 
+    /// An experiment with language models: a text of one side, empty lines among
+    /// others.
+    #[allow(
+        dead_code,
+        reason = "each test file is a crate of its own, and not all need both experiments"
+    )]
+    pub fn of_text() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (split, first, n) in [("train", 0, 200), ("valid", 1000, 30), ("test", 2000, 30)] {
+            let lines = (first..first + n).map(|number| match number % 7 {
+                0 => "\n".to_owned(),
+                _ => sentence(number).join(" ") + " .\n",
+            });
+            fs::write(folder.path().join(format!("{split}.txt")), lines.collect::<String>()).unwrap();
+        }
+        fs::write(folder.path().join("toy.toml"), DEFINITION_OF_TEXT).unwrap();
+        Self { folder }
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -128,4 +147,64 @@ encoder_layers = 1
 decoder_layers = 1
 n_heads = 4
 dropout = 0.2
+"#;
+
+const DEFINITION_OF_TEXT: &str = r#"
+title = "A toy text"
+
+[data]
+target_language = "en"
+
+[data.tokeniser]
+kind = "words"
+
+[data.files]
+train = { target = "train.txt" }
+valid = { target = "valid.txt" }
+test = { target = "test.txt" }
+
+[train]
+updates = 24
+tokens_per_update = 96
+tokens_per_group = 24
+label_smoothing = 0.0
+clip_norm = 0.1
+validate_every = 8
+checkpoint_every = 3
+keep_checkpoints = 2
+weights = "last"
+log_every = 4
+
+[train.optimiser]
+kind = "nag"
+
+[train.schedule]
+kind = "cosine"
+peak = 0.5
+warmup = 4
+
+[decode.perplexity]
+context_window = 16
+
+[arch.lite]
+architecture = "lite"
+task = "language-model"
+d_model = 64
+d_ff = 64
+decoder_layers = 1
+kernel_sizes = [3]
+dropout = 0.2
+attention_dropout = 0.1
+weight_dropout = 0.1
+pre_norm = true
+max_target_positions = 24
+
+[arch.lite.adaptive_input]
+cutoffs = [8]
+
+[arch.lite.adaptive_softmax]
+cutoffs = [8]
+dropout = 0.1
+tie_weights = true
+tie_projections = true
 "#;
