@@ -24,6 +24,7 @@ built_in![
     "quick",
     "samsum-100M",
     "wikitext103-1150M",
+    "wikitext2-10M",
     "wmt14-enfr-100M",
     "wmt14-enfr-300M",
     "wmt14-enfr-500M",

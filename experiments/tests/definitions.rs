@@ -34,6 +34,7 @@ fn every_definition_loads() {
         "multi30k-enfr-short",
         "quick",
         "wikitext103-1150M",
+        "wikitext2-10M",
         "wmt14-enfr-100M",
         "wmt14-enfr-300M",
         "wmt14-enfr-500M",
