@@ -451,3 +451,55 @@ fn the_grammar_needs_no_file() {
     );
     let _: &Path = &prepared.root;
 }
+
+#[test]
+fn a_text_of_one_side_keeps_every_line_in_its_order() {
+    let mut fixture = Fixture::new();
+    fixture.config = DataConfig::new("", "en");
+    fixture.config.tokeniser.kind = TokeniserKind::Words;
+    // Limits are for pairs.
+    fixture.config.max_target_tokens = 4;
+    let train = " = A dog = \n\n the dog sees <unk> old dogs \n the\u{301} </s> dog .\n \n";
+    for (split, text) in [("train", train), ("valid", " the cat .\n"), ("test", " = A dog = \n")] {
+        fs::write(fixture.path(split, "en"), text).unwrap();
+        let sides = Sides {
+            source: None,
+            target: Some(File::Local(fixture.path(split, "en"))),
+        };
+        match split {
+            "train" => fixture.config.files.train = sides,
+            "valid" => fixture.config.files.valid = sides,
+            _ => fixture.config.files.test = sides,
+        }
+    }
+    let (prepared, messages) = fixture.prepare();
+    let prepared = prepared.unwrap();
+    let pieces = |store: &lite_data::PairStore| -> Vec<String> {
+        let ids = store.text().unwrap().iter();
+        ids.map(|&id| prepared.target_vocabulary.piece(id).to_owned()).collect()
+    };
+    // A word of the text that is called `</s>` ends no line.
+    assert_eq!(
+        pieces(&prepared.train).join(" "),
+        "= A dog = </s> </s> the dog sees <unk> old dogs </s> the\u{301} <unk> dog . </s> </s>"
+    );
+    assert_eq!(pieces(&prepared.valid).join(" "), "the <unk> . </s>");
+    assert_eq!(prepared.source_vocabulary, prepared.target_vocabulary);
+    assert_eq!(
+        messages,
+        [
+            "train: 5 of 5 lines, 19 tokens, 2 unknown tokens",
+            "valid: 1 of 1 lines, 4 tokens, 1 unknown tokens",
+            "test: 1 of 1 lines, 5 tokens",
+        ]
+    );
+    // The same again is found, and pairs have no text.
+    assert_eq!(fixture.prepared().hash, prepared.hash);
+    assert!(Fixture::new().prepared().train.text().is_none());
+
+    fixture.config.files.test.target = None;
+    let (refused, _) = fixture.prepare();
+    let error = refused.unwrap_err();
+    assert!(error.to_string().contains("files.test.target is missing"), "{error}");
+    assert!(error.hint().unwrap().contains("all three are needed"));
+}
