@@ -250,6 +250,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::EOS;
+    use crate::store::PairStore;
 
     fn with_store<T>(lengths: &[(usize, usize)], act: impl FnOnce(&PairStore) -> T) -> T {
         let row = |length: usize, id: u32| {
@@ -290,7 +292,7 @@ mod tests {
                     let n: usize = plan.batches.concat().iter().map(|&i| lengths[i as usize].1).sum();
                     prop_assert_eq!(n, plan.n_tokens);
                     for rows in &plan.batches {
-                        prop_assert!(cost(store, rows) <= tokens_per_batch);
+                        prop_assert!(cost(store.into(), rows) <= tokens_per_batch);
                     }
                     let update = plan.load(store);
                     prop_assert_eq!(update.batches.iter().map(|batch| batch.n_tokens).sum::<usize>(), update.n_tokens);
