@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use experiments::{Definition, RunDefinition, RunFolder};
 use lite_data::progress::Silent;
-use lite_data::{Tokeniser, Vocabulary};
+use lite_data::{PrepareOptions, Tokeniser, Vocabulary, prepare};
 use lite_eval::device::DeviceName;
 use lite_eval::perplexity::{BreakMode, PerplexitySettings, log_probabilities};
 use lite_eval::run::{Run, seal_weights};
+use lite_model::{ModelConfig, weights};
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -261,4 +262,94 @@ fn what_cannot_be_measured_is_an_error_that_says_why() {
         message.contains("[arch]: `task`: found \"language-model\", expected \"seq2seq\""),
         "{message}"
     );
+}
+
+/// A run of a small language model with random weights, its text beside it.
+fn run_with_text() -> (TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let text = root.path().join("text.txt");
+    fs::write(
+        &text,
+        " le chat noir dort bien ici\n\nle chat dort\nici <unk> chat noir dort\n",
+    )
+    .unwrap();
+    let text = text.to_str().unwrap();
+    let mut toml = String::from(
+        r#"
+        title = "tiny"
+        [data]
+        target_language = "fr"
+        tokeniser = { kind = "words" }
+        [decode.perplexity]
+        context_window = 3
+        [arch.lm]
+        architecture = "lite"
+        task = "language-model"
+        d_model = 16
+        d_ff = 16
+        decoder_layers = 2
+        pre_norm = true
+        max_target_positions = 8
+        "#,
+    );
+    for split in ["train", "valid", "test"] {
+        toml += &format!("\n[data.files.{split}]\ntarget = {text:?}\n");
+    }
+    let definition = root.path().join("tiny.toml");
+    fs::write(&definition, toml).unwrap();
+    let definition = Definition::load(definition.to_str().unwrap(), &[]).unwrap();
+    let options = PrepareOptions {
+        data_root: root.path().join("data"),
+        mirror: None,
+        offline: true,
+    };
+    let prepared = prepare(&definition.section("data").unwrap(), &options, &Silent).unwrap();
+    let folder = RunFolder::new(root.path(), "tiny", "lm");
+    folder.create().unwrap();
+    let run = RunDefinition::new(&definition, "lm", 1).unwrap();
+    run.write(&folder.definition()).unwrap();
+    prepared.tokeniser.save(&folder.tokeniser()).unwrap();
+    prepared.target_vocabulary.save(&folder.target_vocabulary()).unwrap();
+    let device = DeviceName::Flex.open().unwrap();
+    device.seed(7);
+    let config: ModelConfig = definition.section("arch.lm").unwrap();
+    let model = config
+        .init_language_model(prepared.target_vocabulary.len(), &device)
+        .unwrap();
+    weights::save(&model, &folder.model()).unwrap();
+    seal_weights(&folder.model()).unwrap();
+    (root, folder.root().to_path_buf())
+}
+
+#[test]
+fn a_run_is_evaluated_as_its_definition_says() {
+    let (root, run) = run_with_text();
+    let text = root.path().join("text.txt");
+    let measure = |arguments: &[&str]| -> serde_json::Value {
+        let mut command = program(&run, &["--text", text.to_str().unwrap(), "--json"]);
+        let assert = command.args(arguments).assert().code(0);
+        serde_json::from_slice(&assert.get_output().stdout).unwrap()
+    };
+    let found = measure(&[]);
+    let said = ["unit", "break_mode", "context_window", "stride", "tokens"].map(|key| found[key].to_string());
+    assert_eq!(said, ["\"word\"", "\"none\"", "3", "5", "18"]);
+    let other = measure(&["--context-window", "0"]);
+    assert_eq!((&other["context_window"], &other["stride"]), (&0.into(), &8.into()));
+    assert_ne!(other["perplexity"], found["perplexity"]);
+
+    let mut evaluate = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
+    evaluate.args(["evaluate", "--offline", "--run"]).arg(&run);
+    let assert = evaluate.arg("--data").arg(root.path().join("data")).assert().code(0);
+    let shown = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let perplexity = found["perplexity"].as_f64().unwrap();
+    assert!(shown.contains(&format!("{perplexity:.2}")), "{shown}");
+    let signature = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    let expected = "perplexity: unit:word|eos:counted|break:none|context:3|stride:5|tokens:18";
+    assert!(signature.contains(expected), "{signature}");
+    let scores: serde_json::Value = serde_json::from_slice(&fs::read(run.join("scores.json")).unwrap()).unwrap();
+    assert!((scores["scores"][0]["value"].as_f64().unwrap() / perplexity - 1.0).abs() < 1e-9);
+    // A line of the text is a line of costs, of every token one.
+    let costs = fs::read_to_string(run.join("hypotheses.txt")).unwrap();
+    let tokens: Vec<&str> = costs.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+    assert_eq!(tokens, ["7", "1", "4", "6"]);
 }

@@ -110,3 +110,42 @@ fn counts_have_three_digits() {
     }
     assert_eq!((thousands(8000).as_str(), thousands(120).as_str()), ("8,000", "120"));
 }
+
+#[test]
+fn language_models_have_the_columns_of_the_papers_table() {
+    let language_model = |arch: &str, perplexity: f64| {
+        let (_, mut record) = record(arch, "2026-01-01T00:00:00Z", 0.0, Status::Finished);
+        record.definition = json!({
+            "arch": {
+                "architecture": arch, "task": "language-model", "d_model": 896, "d_ff": 896, "decoder_layers": 12,
+                "kernel_sizes": [15, 15, 31, 31, 31, 31, 63, 63, 63, 63, 63, 63], "pre_norm": true,
+                "final_norm": false, "adaptive_input": {"cutoffs": [20000, 60000]},
+            },
+            "paper": {"mult_adds_1000": 48.7e9, "perplexity": 22.2, "valid_perplexity": 21.4},
+        });
+        let score = |name: &str, value| Score {
+            name: name.into(),
+            value,
+            signature: "unit:word|eos:counted|break:none|context:64|stride:64|tokens:9".into(),
+            confidence: None,
+        };
+        record.scores = vec![
+            score("perplexity", perplexity),
+            score("valid perplexity", perplexity - 1.0),
+        ];
+        record
+    };
+    let (lite, transformer) = (language_model("lite", 22.5), language_model("transformer", 24.0));
+    let table = comparison(&[&lite, &transformer]);
+    for expected in [
+        "| Mult-Adds | of 100 | of 1000 | of 1000, published | perplexity | valid perplexity | perplexity, published | \
+         valid perplexity, published | updates |",
+        // Of this model the paper prints 3.9G and 48.7G.
+        "| 3.90G | 48.7G | 48.7G | 22.50 | 21.50 | 22.2 | 21.4 |",
+        "- lite against transformer: -1.50 perplexity (lower is better) at ",
+        "- perplexity: `unit:word|eos:counted|break:none|context:64|stride:64|tokens:9`",
+        "- Mult-Adds: 30 tokens, 100 and 1000 beside it, counted as the paper counts",
+    ] {
+        assert!(table.contains(expected), "{expected}\n{table}");
+    }
+}
