@@ -118,7 +118,7 @@ fn language_models_have_the_columns_of_the_papers_table() {
         record.definition = json!({
             "arch": {
                 "architecture": arch, "task": "language-model", "d_model": 896, "d_ff": 896, "decoder_layers": 12,
-                "kernel_sizes": [15, 15, 31, 31, 31, 31, 63, 63, 63, 63, 63, 63], "pre_norm": true,
+                "kernel_sizes": [15, 15, 31, 31, 31, 31, 63, 63, 63, 63, 63, 63], "glu": true, "pre_norm": true,
                 "final_norm": false, "adaptive_input": {"cutoffs": [20000, 60000]},
             },
             "paper": {"mult_adds_1000": 48.7e9, "perplexity": 22.2, "valid_perplexity": 21.4},
