@@ -185,7 +185,7 @@ pub fn line_losses(
     let measured = measure(model, model_config, lines, settings, device, progress)?;
     let mut values = measured
         .into_iter()
-        .flat_map(|(block, values)| block.zip(values))
+        .flat_map(|block| block.places.zip(block.values))
         .peekable();
     let mut end = 0;
     let losses = lines.iter().map(|line| {
@@ -210,10 +210,18 @@ pub fn log_probabilities(
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<f32>>, PerplexityError> {
     let measured = measure(model, model_config, lines, settings, device, progress)?;
-    Ok(measured.into_iter().map(|(_, values)| values).collect())
+    Ok(measured.into_iter().map(|block| block.values).collect())
 }
 
-/// The places of each block in the text, and the log-probabilities of its tokens.
+/// A block that was measured.
+struct Measured {
+    /// Its tokens' places in the text.
+    places: Range<usize>,
+    /// Their log-probabilities.
+    values: Vec<f32>,
+}
+
+/// The blocks of a text, without those that are left out.
 fn measure(
     model: &LanguageModel,
     model_config: &ModelConfig,
@@ -221,7 +229,7 @@ fn measure(
     settings: &PerplexitySettings,
     device: &Device,
     progress: &dyn Progress,
-) -> Result<Vec<(Range<usize>, Vec<f32>)>, PerplexityError> {
+) -> Result<Vec<Measured>, PerplexityError> {
     let max_positions = model_config.max_target_positions;
     let Some(block_length) = max_positions
         .checked_sub(settings.context_window)
@@ -256,7 +264,8 @@ fn measure(
         },
     );
     progress.end();
-    Ok(blocks.into_iter().zip(found).collect())
+    let measured = blocks.into_iter().zip(found);
+    Ok(measured.map(|(places, values)| Measured { places, values }).collect())
 }
 
 /// The blocks of a text, as ranges of its tokens.
