@@ -90,12 +90,12 @@ impl From<LiteFileError> for OpenError {
     }
 }
 
-/// What the model of a run folder predicts.
+/// What the model of a run folder or of a .lite file predicts.
 pub fn task(path: &Path) -> Result<Task, OpenError> {
-    let folder = RunFolder::open(path)?;
-    let definition = RunDefinition::read(&folder.definition())?;
-    let config: ModelConfig = definition.section("arch")?;
-    Ok(config.task)
+    if path.is_file() {
+        return Ok(LiteFile::open(path)?.model.task);
+    }
+    Ok(Run::describe(path)?.model_config.task)
 }
 
 impl Run<Seq2Seq> {

@@ -15,9 +15,6 @@ use lite_model::{ModelConfig, Task};
 use super::{DeviceArguments, ModelArguments, print_json, print_table};
 
 /// Decode a split of a run's corpus, score it, and write hypotheses.txt and scores.json into the run folder
-///
-/// Of a language model the perplexity is measured as the run's definition says (`[decode.perplexity]`), and each line of
-/// hypotheses.txt is what a line of the text costs: nats and tokens.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval evaluate --run runs/quick/lite")]
 pub struct Arguments {
