@@ -26,6 +26,7 @@ fn every_definition_loads() {
     let names: Vec<&str> = listed.iter().map(|(name, _)| name.as_str()).collect();
     let expected = [
         "cnndm-800M",
+        "docs-enfr-100M",
         "iwslt14-deen-110M",
         "iwslt14-deen-200M",
         "iwslt14-deen-50M",
@@ -33,6 +34,7 @@ fn every_definition_loads() {
         "multi30k-enfr",
         "multi30k-enfr-short",
         "quick",
+        "samsum-100M",
         "wikitext103-1150M",
         "wikitext2-10M",
         "wmt14-enfr-100M",
