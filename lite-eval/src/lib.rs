@@ -42,4 +42,4 @@ mod translate;
 pub mod workers;
 
 pub use search::Hypothesis;
-pub use translate::{fit, translate, translate_beside};
+pub use translate::{Translator, fit, translate, translate_beside};

@@ -105,6 +105,21 @@ impl Run<Seq2Seq> {
     }
 }
 
+impl<M> Run<M> {
+    /// The same run with what `f` makes of its model.
+    pub fn map_model<N>(self, f: impl FnOnce(M, &ModelConfig) -> N) -> Run<N> {
+        Run {
+            model: f(self.model, &self.model_config),
+            folder: self.folder,
+            definition: self.definition,
+            data: self.data,
+            decode: self.decode,
+            model_config: self.model_config,
+            text: self.text,
+        }
+    }
+}
+
 impl Run<LanguageModel> {
     /// Opens the folder of a language model, whose vocabulary is that of the target, or its .lite file, and loads its
     /// weights.

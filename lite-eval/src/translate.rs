@@ -2,21 +2,139 @@
 
 use burn::tensor::Device;
 use lite_data::EOS;
+use lite_model::device::is_host;
+use lite_model::host::HostModel;
 use lite_model::{ModelConfig, Seq2Seq};
 
 use crate::batches::{cut, order, source_tensor};
 use crate::decode::DecodeConfig;
-use crate::search::{Hypothesis, ModelStepper, Projection, beam_search};
+use crate::search::{HostStepper, Hypothesis, Projection, TensorStepper, beam_search};
 use crate::workers::Workers;
 
-/// Translates `sources`, each of which ends in `</s>`; for each, `config.n_best` hypotheses or fewer, best first.
-///
-/// `model_config` is what `model` was built from; it bounds lengths. Every time that `n` more sentences are done,
-/// `progress(n)` is called.
-///
-/// # Panics
-///
-/// A source is empty or longer than the model's positions: see [`fit`].
+/// A model that is ready to translate: on a CPU its decoder's weights are packed.
+#[derive(Debug)]
+pub struct Translator {
+    decoder: Decoder,
+    config: ModelConfig,
+    device: Device,
+    workers: Workers,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one")]
+enum Decoder {
+    Host(HostModel),
+    Tensors { model: Seq2Seq, projection: Projection },
+}
+
+impl Translator {
+    /// Takes over a model, which `config` describes, on `device`.
+    ///
+    /// Weights that nobody else holds are packed in place of the model's own; else memory has them twice.
+    pub fn new(model: Seq2Seq, config: &ModelConfig, device: &Device) -> Self {
+        let model = if is_host(device) {
+            HostModel::new(model)
+        } else {
+            Err(Box::new(model))
+        };
+        let decoder = match model {
+            Ok(model) => Decoder::Host(model),
+            Err(model) => Decoder::Tensors {
+                projection: Projection::new(&model),
+                model: *model,
+            },
+        };
+        Self {
+            decoder,
+            config: config.clone(),
+            device: device.clone(),
+            workers: Workers::for_device(device),
+        }
+    }
+
+    /// Translates `sources`, each of which ends in `</s>`; for each, `config.n_best` hypotheses or fewer, best first.
+    ///
+    /// `target_lengths` are the lengths of the reference translations, where there are any: by them fairseq's
+    /// `generate.py` orders sources of equal length, and where padding leaks into a convolution, the batch is part of the
+    /// result. Every time that `n` more sentences are done, `progress(n)` is called.
+    ///
+    /// # Panics
+    ///
+    /// A source is empty or longer than the model's positions: see [`fit`].
+    pub fn translate(
+        &self,
+        sources: &[Vec<u32>],
+        target_lengths: Option<&[usize]>,
+        config: &DecodeConfig,
+        progress: &mut dyn FnMut(usize),
+    ) -> Vec<Vec<Hypothesis>> {
+        let lengths: Vec<usize> = sources.iter().map(Vec::len).collect();
+        let order = order(&lengths, target_lengths);
+        let longest = |batch: &[usize]| batch.iter().map(|&i| sources[i].len()).max().unwrap_or(0);
+        let mut pieces: Vec<Piece<'_>> = cut(&order, config.batch_size)
+            .into_iter()
+            .map(|batch| Piece {
+                rows: batch,
+                max_length: config.max_length(longest(batch), self.config.max_target_positions),
+            })
+            .collect();
+        let n_threads = self.workers.n_threads();
+        if pieces.len() < n_threads && !self.config.depends_on_padding() {
+            pieces = pieces.iter().flat_map(|piece| piece.split(n_threads)).collect();
+        }
+        // The longest first, so that no core is left with one at the end.
+        pieces.reverse();
+        // Cores that have no piece of their own help with the steps of another.
+        let threads_of_piece = (n_threads / pieces.len().max(1)).max(1);
+        let mut results = vec![Vec::new(); sources.len()];
+        self.workers.each(
+            pieces,
+            |_, piece| {
+                let rows: Vec<Vec<u32>> = piece.rows.iter().map(|&i| sources[i].clone()).collect();
+                let hypotheses = self.translate_batch(&rows, piece.max_length, config, threads_of_piece);
+                (piece.rows, hypotheses)
+            },
+            |(rows, hypotheses)| {
+                for (&i, mut hypotheses) in rows.iter().zip(hypotheses) {
+                    hypotheses.truncate(config.n_best);
+                    results[i] = hypotheses;
+                }
+                progress(rows.len());
+            },
+        );
+        results
+    }
+
+    fn translate_batch(
+        &self,
+        sources: &[Vec<u32>],
+        max_length: usize,
+        config: &DecodeConfig,
+        n_threads: usize,
+    ) -> Vec<Vec<Hypothesis>> {
+        for source in sources {
+            let length = source.len();
+            assert!(
+                (1..=self.config.max_source_positions).contains(&length),
+                "a source of {length} tokens, but the model has {} positions",
+                self.config.max_source_positions
+            );
+        }
+        let (tokens, padding) = source_tensor(sources, config.source_padding, &self.device);
+        match &self.decoder {
+            Decoder::Host(model) => {
+                let mut stepper = HostStepper::new(model, tokens, n_threads);
+                beam_search(&mut stepper, sources.len(), max_length, config)
+            }
+            Decoder::Tensors { model, projection } => {
+                let mut stepper = TensorStepper::new(model, projection, tokens, padding);
+                beam_search(&mut stepper, sources.len(), max_length, config)
+            }
+        }
+    }
+}
+
+/// Translates with a model that goes on being used: see [`Translator::translate`].
 pub fn translate(
     model: &Seq2Seq,
     model_config: &ModelConfig,
@@ -28,8 +146,7 @@ pub fn translate(
     translate_beside(model, model_config, sources, None, config, device, progress)
 }
 
-/// As [`translate`], with the lengths of the reference translations, by which fairseq's `generate.py` orders sources of
-/// equal length. Where padding leaks into a convolution, the batch is part of the result.
+/// As [`translate`], with the lengths of the reference translations.
 pub fn translate_beside(
     model: &Seq2Seq,
     model_config: &ModelConfig,
@@ -39,51 +156,8 @@ pub fn translate_beside(
     device: &Device,
     progress: &mut dyn FnMut(usize),
 ) -> Vec<Vec<Hypothesis>> {
-    let lengths: Vec<usize> = sources.iter().map(Vec::len).collect();
-    let order = order(&lengths, target_lengths);
-    let workers = Workers::for_device(device);
-    let longest = |batch: &[usize]| batch.iter().map(|&i| sources[i].len()).max().unwrap_or(0);
-    let mut pieces: Vec<Piece<'_>> = cut(&order, config.batch_size)
-        .into_iter()
-        .map(|batch| Piece {
-            rows: batch,
-            max_length: config.max_length(longest(batch), model_config.max_target_positions),
-        })
-        .collect();
-    if pieces.len() < workers.n_threads() && !model_config.depends_on_padding() {
-        pieces = pieces
-            .iter()
-            .flat_map(|piece| piece.split(workers.n_threads()))
-            .collect();
-    }
-    // The longest first, so that no core is left with one at the end.
-    pieces.reverse();
-    let mut results = vec![Vec::new(); sources.len()];
-    let projection = Projection::new(model);
-    workers.each(
-        pieces,
-        |_, piece| {
-            let rows: Vec<Vec<u32>> = piece.rows.iter().map(|&i| sources[i].clone()).collect();
-            let hypotheses = translate_batch(
-                model,
-                &projection,
-                model_config,
-                &rows,
-                piece.max_length,
-                config,
-                device,
-            );
-            (piece.rows, hypotheses)
-        },
-        |(rows, hypotheses)| {
-            for (&i, mut hypotheses) in rows.iter().zip(hypotheses) {
-                hypotheses.truncate(config.n_best);
-                results[i] = hypotheses;
-            }
-            progress(rows.len());
-        },
-    );
-    results
+    let translator = Translator::new(model.clone(), model_config, device);
+    translator.translate(sources, target_lengths, config, progress)
 }
 
 /// Sentences that are decoded together, by their numbers.
@@ -101,28 +175,6 @@ impl<'a> Piece<'a> {
         let size = self.rows.len().div_ceil(n).max(SMALLEST);
         self.rows.chunks(size).map(move |rows| Piece { rows, max_length })
     }
-}
-
-fn translate_batch(
-    model: &Seq2Seq,
-    projection: &Projection,
-    model_config: &ModelConfig,
-    sources: &[Vec<u32>],
-    max_length: usize,
-    config: &DecodeConfig,
-    device: &Device,
-) -> Vec<Vec<Hypothesis>> {
-    for source in sources {
-        let length = source.len();
-        assert!(
-            (1..=model_config.max_source_positions).contains(&length),
-            "a source of {length} tokens, but the model has {} positions",
-            model_config.max_source_positions
-        );
-    }
-    let (tokens, padding) = source_tensor(sources, config.source_padding, device);
-    let mut stepper = ModelStepper::new(model, projection, tokens, padding);
-    beam_search(&mut stepper, sources.len(), max_length, config)
 }
 
 /// Cuts a source to what the model has positions for, keeping its `</s>`. Says how long it was if it had to.

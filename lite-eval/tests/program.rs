@@ -55,6 +55,8 @@ fn help_of_every_command() {
     }
     let help = stdout(&program(&["bench", "beam", "--help"]).assert().code(0));
     insta::assert_snapshot!("help-bench-beam", help);
+    let help = stdout(&program(&["bench", "scale", "--help"]).assert().code(0));
+    insta::assert_snapshot!("help-bench-scale", help);
 }
 
 /// A run of one small model over six words and ten positions, with its corpus beside it.
@@ -323,6 +325,52 @@ fn a_benchmark_prints_the_keys_of_its_peers() {
         );
         assert!(json["peak_rss_mib"].as_f64().is_none_or(|mib| mib > 1.0), "{task}");
     }
+}
+
+#[test]
+fn growth_is_written_with_its_figure() {
+    let out = tempfile::tempdir().unwrap();
+    let sizes = [
+        "--values",
+        "2,4",
+        "--arch",
+        "lite,evolved",
+        "--d-model",
+        "16",
+        "--vocab",
+        "40",
+    ];
+    let json = program(&[
+        "bench",
+        "scale",
+        "--json",
+        "--threads",
+        "1",
+        "--batch",
+        "1",
+        "--steps",
+        "1",
+        "--out",
+    ])
+    .arg(out.path())
+    .args(sizes)
+    .assert()
+    .code(0);
+    let printed: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
+    let written = fs::read_to_string(out.path().join("scale-greedy-length.json")).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), printed);
+    let points = printed["points"].as_array().unwrap();
+    assert_eq!(points.len(), 4);
+    for (point, (arch, length)) in points
+        .iter()
+        .zip([("lite", 2), ("evolved", 2), ("lite", 4), ("evolved", 4)])
+    {
+        assert_eq!(
+            (point["arch"].as_str(), &point["found"]["tgt_len"]),
+            (Some(arch), &length.into())
+        );
+    }
+    assert!(out.path().join("scale-greedy-length.svg").exists());
 }
 
 #[test]

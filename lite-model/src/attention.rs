@@ -11,13 +11,13 @@ use crate::linear::Linear;
 /// Scaled dot-product attention over `n_heads` contiguous groups of channels.
 #[derive(Module, Debug)]
 pub struct Attention {
-    k_proj: Linear,
-    v_proj: Linear,
-    q_proj: Linear,
-    out_proj: Linear,
+    pub(crate) k_proj: Linear,
+    pub(crate) v_proj: Linear,
+    pub(crate) q_proj: Linear,
+    pub(crate) out_proj: Linear,
     dropout: Dropout,
     #[module(skip)]
-    n_heads: usize,
+    pub(crate) n_heads: usize,
 }
 
 /// Keys and values of the positions that a query may look at: each `[batch_size, n_heads, length, head_size]`.

@@ -61,6 +61,14 @@ impl Embedding {
         }
     }
 
+    /// Takes the table of floats away, so that it can be packed elsewhere, and leaves a row of it.
+    pub(crate) fn take_table(&mut self) -> Tensor<2> {
+        let weight = self.weight();
+        let row = weight.clone().narrow(0, 0, 1).into_data();
+        self.weight = Some(Param::from_tensor(Tensor::from_data(row, &weight.device())));
+        weight
+    }
+
     /// The vectors of `tokens`, times the square root of `d_model`.
     ///
     /// The reference gives the padding row no gradient from here. Nothing is done for that: no loss reaches a

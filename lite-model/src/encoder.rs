@@ -26,7 +26,7 @@ pub struct EncoderLayer {
 pub(crate) struct Residual {
     dropout: Dropout,
     #[module(skip)]
-    pre_norm: bool,
+    pub(crate) pre_norm: bool,
 }
 
 impl Residual {

@@ -13,11 +13,11 @@ use crate::linear::Linear;
 /// Two linear layers with a non-linearity between them.
 #[derive(Module, Debug)]
 pub struct FeedForward {
-    fc1: Linear,
-    fc2: Linear,
+    pub(crate) fc1: Linear,
+    pub(crate) fc2: Linear,
     dropout: Dropout,
     #[module(skip)]
-    activation: Activation,
+    pub(crate) activation: Activation,
 }
 
 impl FeedForward {

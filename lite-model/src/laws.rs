@@ -1,5 +1,6 @@
 //! Laws that hold for every architecture, whatever the weights.
 
+mod host;
 mod int8;
 mod language_model;
 

@@ -5,6 +5,7 @@
 //! - [`language_model`]: the decoder's layers alone, with [`adaptive`] input and output.
 //! - [`long_short`]: Long-Short Range Attention, over [`attention`] and [`convolution`].
 //! - [`evolved`]: the cells of the Evolved Transformer.
+//! - [`host`]: the same step on a CPU without tensors; [`simd`]: loops for the widest instructions that there are.
 //! - [`encoder`], [`decoder`], [`feed_forward`], [`linear`], [`embedding`], [`positions`], [`dropout`]: the layers.
 //! - [`loss`]: label-smoothed cross-entropy that never keeps a graph over the vocabulary.
 //! - [`kernels`]: arithmetic of our own: a training step in few passes with backward passes of its own, 8-bit products.
@@ -30,6 +31,7 @@ pub mod evolved;
 pub mod feed_forward;
 #[cfg(test)]
 mod golden;
+pub mod host;
 mod init;
 pub mod kernels;
 pub mod language_model;
@@ -41,6 +43,7 @@ pub mod long_short;
 pub mod loss;
 pub mod positions;
 pub mod seq2seq;
+pub mod simd;
 pub mod state;
 pub mod tokens;
 pub mod weights;

@@ -51,6 +51,15 @@ impl Linear {
         }
     }
 
+    /// The weights and the bias of a layer of floats alone.
+    ///
+    /// # Panics
+    ///
+    /// The layer has weights of 8 bits.
+    pub(crate) fn into_parts(self) -> (Tensor<2>, Option<Tensor<1>>) {
+        (self.weight(), self.bias())
+    }
+
     /// The weights of a layer of floats, `[d_input, d_output]`.
     ///
     /// # Panics

@@ -77,6 +77,21 @@ impl Positions {
         }
     }
 
+    /// Adds the vector of the token at `offset` to a row.
+    pub(crate) fn add_to(&self, offset: usize, row: &mut [f32]) {
+        let n = (offset + PAD as usize + 1) * self.d_model;
+        if !self.sinusoid.is_empty() {
+            for (x, position) in row.iter_mut().zip(&self.sinusoid[n..n + self.d_model]) {
+                *x += position;
+            }
+        } else if let Some(weight) = &self.weight {
+            let position = self.step(offset, &weight.val().device()).into_data();
+            for (x, position) in row.iter_mut().zip(position.iter::<f32>()) {
+                *x += position;
+            }
+        }
+    }
+
     fn is_absent(&self) -> bool {
         self.weight.is_none() && self.sinusoid.is_empty()
     }

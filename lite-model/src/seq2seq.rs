@@ -107,12 +107,9 @@ impl Seq2Seq {
     pub fn encode(&self, source: Tensor<2, Int>) -> Memory {
         let encoder = &self.encoder;
         let masks = padding_masks(&source);
-        let x = encoder.embed_tokens.forward(source.clone()) + encoder.embed_positions.forward(&source);
-        let x = encoder.dropout.forward(x);
-        let x = encoder.layers.iter().fold(x, |x, layer| layer.forward(x, &masks));
-        let x = encoder.cells.iter().fold(x, |x, cell| cell.forward(x, &masks));
+        let x = encoder.embed_tokens.forward(source.clone());
         Memory {
-            features: normalise(&encoder.layer_norm, x),
+            features: encode_embedded(encoder, x, &source, &masks),
             masks,
         }
     }
@@ -257,6 +254,14 @@ impl Decoder {
     }
 }
 
+/// Encodes the vectors `x` of the tokens `source`.
+pub(crate) fn encode_embedded(encoder: &Encoder, x: Tensor<3>, source: &Tensor<2, Int>, masks: &Masks) -> Tensor<3> {
+    let x = encoder.dropout.forward(x + encoder.embed_positions.forward(source));
+    let x = encoder.layers.iter().fold(x, |x, layer| layer.forward(x, masks));
+    let x = encoder.cells.iter().fold(x, |x, cell| cell.forward(x, masks));
+    normalise(&encoder.layer_norm, x)
+}
+
 pub(crate) fn normalise(norm: &Option<LayerNorm>, x: Tensor<3>) -> Tensor<3> {
     match norm {
         Some(norm) => norm.forward(x),
@@ -264,7 +269,7 @@ pub(crate) fn normalise(norm: &Option<LayerNorm>, x: Tensor<3>) -> Tensor<3> {
     }
 }
 
-fn padding_masks(tokens: &Tensor<2, Int>) -> Masks {
+pub(crate) fn padding_masks(tokens: &Tensor<2, Int>) -> Masks {
     let [batch_size, length] = tokens.dims();
     let is_padding: Tensor<2, Bool> = tokens.clone().equal_elem(PAD);
     let scores = Tensor::<2>::zeros([batch_size, length], &tokens.device());

@@ -2,12 +2,14 @@
 //!
 //! - [`Workload`]: a model, its vocabulary, and how many sentences of which lengths; [`measure`] times it
 //! - `search`, `train`: what one repetition does
+//! - [`scale`]: how cost grows with length, vocabulary, width and batch
 //! - [`noise`]: what else kept the machine busy meanwhile
 //!
 //! Every sentence has the same number of tokens on a side and no padding, so that any two programs that are given the same
 //! numbers do the same work.
 
 pub mod noise;
+pub mod scale;
 mod search;
 mod train;
 
@@ -19,12 +21,12 @@ use experiments::{Definition, DefinitionError};
 use lite_data::{DataConfig, EOS, TokeniserKind};
 use lite_model::error::ConfigError;
 use lite_model::{ModelConfig, VocabularySizes, cost};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use noise::{Noise, Watch};
 
 /// What is timed.
-#[derive(Serialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
     /// A forward and a backward pass with dropout, without the optimiser.

@@ -5,7 +5,7 @@ use lite_model::error::ConfigError;
 
 use super::{Task, Tokens, Workload};
 use crate::decode::DecodeConfig;
-use crate::translate::translate;
+use crate::translate::Translator;
 
 pub(super) fn prepare(
     workload: &Workload,
@@ -13,7 +13,7 @@ pub(super) fn prepare(
     device: &Device,
 ) -> Result<Box<dyn FnMut()>, ConfigError> {
     let (config, sizes) = (workload.model.clone(), workload.sizes);
-    let model = config.init(sizes, device)?;
+    let translator = Translator::new(config.init(sizes, device)?, &config, device);
     let (batch, source_length, target_length) = (workload.batch, workload.source_length, workload.target_length);
     let decode = DecodeConfig {
         beam: if workload.task == Task::Greedy {
@@ -28,12 +28,11 @@ pub(super) fn prepare(
         max_length_b: target_length - 1,
         ..DecodeConfig::default()
     };
-    let device = device.clone();
     Ok(Box::new(move || {
         let sources: Vec<_> = (0..batch)
             .map(|_| tokens.sentence(sizes.source, source_length))
             .collect();
-        let found = translate(&model, &config, &sources, &decode, &device, &mut |_| {});
+        let found = translator.translate(&sources, None, &decode, &mut |_| {});
         let is_whole = |hypotheses: &Vec<crate::Hypothesis>| hypotheses[0].tokens.len() == target_length;
         assert!(found.iter().all(is_whole), "a search that ends early does less work");
     }))

@@ -1,5 +1,6 @@
 //! `lite-eval bench`: sentences and tokens a second, and memory.
 
+mod scale;
 mod workload;
 
 use std::process::{Command, Stdio};
@@ -35,6 +36,7 @@ enum TaskCommand {
     Train(workload::Arguments),
     Greedy(workload::Arguments),
     Beam(workload::Arguments),
+    Scale(scale::Arguments),
 }
 
 #[derive(clap::Args, Debug)]
@@ -75,6 +77,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(TaskCommand::Train(arguments)) => one(Task::Train, arguments),
         Some(TaskCommand::Greedy(arguments)) => one(Task::Greedy, arguments),
         Some(TaskCommand::Beam(arguments)) => one(Task::Beam, arguments),
+        Some(TaskCommand::Scale(arguments)) => scale::run(arguments),
         None => survey(&arguments.survey),
     }
 }

@@ -4,11 +4,10 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use burn::tensor::Device;
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::cut_message;
 use lite_eval::run::Run;
-use lite_eval::{Hypothesis, fit, translate_beside};
+use lite_eval::{Hypothesis, Translator, fit};
 use serde::Serialize;
 
 use super::search::SearchArguments;
@@ -61,6 +60,7 @@ const BATCHES_READ: usize = 8;
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
     let run = Run::open(arguments.model.path()?, &device)?;
+    let run = run.map_model(|model, config| Translator::new(model, config, &device));
     let config = arguments.search.config(&run.decode)?;
     let references = arguments.reference.as_deref().map(read_lines).transpose()?;
     let stdin = io::stdin();
@@ -88,7 +88,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
-        translate_group(arguments, &run, &config, &device, first, &lines, references.as_deref())?;
+        translate_group(arguments, &run, &config, first, &lines, references.as_deref())?;
         if references.is_some() {
             return Ok(());
         }
@@ -112,9 +112,8 @@ fn read_group(input: &mut impl BufRead, first: usize, size: usize) -> anyhow::Re
 
 fn translate_group(
     arguments: &Arguments,
-    run: &Run,
+    run: &Run<Translator>,
     config: &DecodeConfig,
-    device: &Device,
     first: usize,
     lines: &[String],
     references: Option<&[String]>,
@@ -144,15 +143,8 @@ fn translate_group(
             }));
         }
     }
-    let found = translate_beside(
-        &run.model,
-        &run.model_config,
-        &sources,
-        references.map(|_| target_lengths.as_slice()),
-        config,
-        device,
-        &mut |_| {},
-    );
+    let target_lengths = references.map(|_| target_lengths.as_slice());
+    let found = run.model.translate(&sources, target_lengths, config, &mut |_| {});
     let mut found = found.iter();
     for (i, is_empty) in is_empty.into_iter().enumerate() {
         let hypotheses = if is_empty {
@@ -177,7 +169,7 @@ fn translate_group(
     Ok(io::stdout().flush()?)
 }
 
-fn translation<'a>(run: &'a Run, hypothesis: &'a Hypothesis) -> Translation<'a> {
+fn translation<'a>(run: &'a Run<Translator>, hypothesis: &'a Hypothesis) -> Translation<'a> {
     Translation {
         text: run.text.decode(&hypothesis.tokens),
         tokens: run.text.pieces(&hypothesis.tokens),

@@ -1,24 +1,23 @@
 //! Beam search by the reference's rules (fairseq `sequence_generator.py`), over anything that scores a next token.
 //!
-//! - [`Stepper`]: what the search asks of a model; [`ModelStepper`] asks a Burn model
+//! - [`Stepper`]: what the search asks of a model; [`HostStepper`] asks one on a CPU, [`TensorStepper`] one on any device
 //! - [`beam_search`]: a batch of sentences, which leave the batch as they finish
-//! - `candidates`: log-probabilities and the best of them without sorting a vocabulary
+//! - `scan`: the best continuations, chosen while logits are computed
 //! - `history`: the tokens behind a beam, shared between beams
 //!
 //! Two differences from the reference that no score shows: beams of probability zero are dropped rather than carried,
 //! and `</s>` is never blocked as a repeated unigram (the reference then has no way to end).
 
-mod candidates;
 mod history;
-mod model_stepper;
-
-use rayon::prelude::*;
+mod scan;
+mod steppers;
 
 use crate::decode::DecodeConfig;
-use candidates::{Candidate, Constraints, best_candidates};
 use history::{History, NodeId};
+use scan::{Candidate, Rules, best_candidates};
 
-pub use model_stepper::{ModelStepper, Projection};
+pub use scan::Scan;
+pub use steppers::{HostStepper, Projection, TensorStepper};
 
 pub(crate) const PAD: u32 = 1;
 pub(crate) const EOS: u32 = 2;
@@ -37,25 +36,20 @@ pub struct Hypothesis {
     pub alignment: Vec<usize>,
 }
 
-/// What one decoding step says about every row.
-#[derive(Debug, Clone)]
-pub struct StepScores {
-    /// `rows * vocabulary_size` logits, or log-probabilities: they differ by a constant a row.
-    pub logits: Vec<f32>,
-    /// For each row the source position that was attended to most.
-    pub alignment: Vec<usize>,
-}
-
 /// A model with a state for each row of the batch.
 pub trait Stepper {
-    /// Size of the target vocabulary.
-    fn vocabulary_size(&self) -> usize;
+    /// How many scans of the logits a step fills.
+    fn n_threads(&self) -> usize {
+        1
+    }
 
-    /// Scores what follows `tokens`, one a row.
+    /// Scores what follows `tokens`, one a row: gives `scans`, of which there are [`n_threads`](Self::n_threads), the logits
+    /// or log-probabilities (they differ by a constant a row) of all tokens, each to one of them, and returns for each row
+    /// the source position that was attended to most.
     ///
-    /// Row `i` continues row `rows[i]` of the previous call: rows may be reordered, repeated and dropped. Before the
-    /// first call there is one row a sentence.
-    fn step(&mut self, tokens: &[u32], rows: &[usize]) -> StepScores;
+    /// Row `i` continues row `rows[i]` of the previous call: rows may be reordered, repeated and dropped; those of a
+    /// sentence stand together. Before the first call there is one row a sentence.
+    fn step(&mut self, tokens: &[u32], rows: &[usize], scans: &mut [Scan<'_>]) -> Vec<usize>;
 }
 
 /// An unfinished hypothesis.
@@ -81,7 +75,6 @@ pub fn beam_search(
     max_length: usize,
     config: &DecodeConfig,
 ) -> Vec<Vec<Hypothesis>> {
-    let vocabulary_size = stepper.vocabulary_size();
     let mut results = vec![Vec::new(); n_sentences];
     let mut active: Vec<Sentence> = (0..n_sentences).map(Sentence::new).collect();
     let mut rows: Vec<usize> = (0..n_sentences).collect();
@@ -90,8 +83,15 @@ pub fn beam_search(
             break;
         }
         let tokens: Vec<u32> = active.iter().flat_map(Sentence::last_tokens).collect();
-        let mut scores = stepper.step(&tokens, &rows);
-        let continued = advance(&mut active, &mut scores, vocabulary_size, step, max_length, config);
+        let mut rules = Rules::new(step, max_length, config);
+        if config.no_repeat_ngram > 0 {
+            rules.banned = active.iter().flat_map(|sentence| sentence.banned(config)).collect();
+        }
+        let mut scans: Vec<Scan<'_>> = (0..stepper.n_threads())
+            .map(|_| Scan::new(&rules, rows.len()))
+            .collect();
+        let alignment = stepper.step(&tokens, &rows, &mut scans);
+        let continued = advance(&mut active, &scans, &alignment, config);
         rows.clear();
         for (sentence, parents) in active.iter_mut().zip(continued) {
             if sentence.is_finished(step, max_length, config.beam) {
@@ -106,48 +106,18 @@ pub fn beam_search(
 }
 
 /// Extends every sentence by one token; for each, the rows that its new beams continue.
-fn advance(
-    active: &mut [Sentence],
-    scores: &mut StepScores,
-    vocabulary_size: usize,
-    step: usize,
-    max_length: usize,
-    config: &DecodeConfig,
-) -> Vec<Vec<usize>> {
-    let mut logits = &mut scores.logits[..];
+fn advance(active: &mut [Sentence], scans: &[Scan<'_>], alignment: &[usize], config: &DecodeConfig) -> Vec<Vec<usize>> {
     let mut first_row = 0;
-    let mut work = Vec::with_capacity(active.len());
+    let mut continued = Vec::with_capacity(active.len());
     for sentence in active {
-        let n_rows = sentence.beams.len();
-        let (own, rest) = logits.split_at_mut(n_rows * vocabulary_size);
-        logits = rest;
-        work.push((sentence, own, first_row));
-        first_row += n_rows;
+        let scores: Vec<f32> = sentence.beams.iter().map(|beam| beam.score).collect();
+        let candidates = best_candidates(scans, first_row, &scores);
+        sentence.extend(&candidates, &alignment[first_row..], config);
+        let parents = sentence.parents(&candidates, config.beam);
+        continued.push(parents.map(|row| first_row + row).collect());
+        first_row += scores.len();
     }
-    assert!(
-        logits.is_empty(),
-        "the stepper returned {} logits too many",
-        logits.len()
-    );
-    let alignment = &scores.alignment;
-    work.into_par_iter()
-        .map(|(sentence, logits, first_row)| {
-            let constraints = Constraints::new(step, max_length, config);
-            let n_candidates = 2 * config.beam;
-            let candidates = best_candidates(logits, vocabulary_size, n_candidates, &constraints, |row, banned| {
-                let beam = sentence.beams[row];
-                sentence
-                    .history
-                    .repeated_ngrams(beam.node, config.no_repeat_ngram, banned);
-                beam.score
-            });
-            sentence.extend(&candidates, &alignment[first_row..], config);
-            sentence
-                .parents(&candidates, config.beam)
-                .map(|row| first_row + row)
-                .collect()
-        })
-        .collect()
+    continued
 }
 
 impl Sentence {
@@ -170,6 +140,16 @@ impl Sentence {
         self.beams
             .iter()
             .map(|beam| self.history.last_token(beam.node).unwrap_or(EOS))
+    }
+
+    /// Tokens that would repeat a sequence, by beam.
+    fn banned(&self, config: &DecodeConfig) -> impl Iterator<Item = Vec<u32>> {
+        self.beams.iter().map(|beam| {
+            let mut banned = Vec::new();
+            self.history
+                .repeated_ngrams(beam.node, config.no_repeat_ngram, &mut banned);
+            banned
+        })
     }
 
     fn extend(&mut self, candidates: &[Candidate], alignment: &[usize], config: &DecodeConfig) {

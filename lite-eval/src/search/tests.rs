@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lite_model::host::LogitSink;
 use proptest::prelude::*;
 
 use super::*;
@@ -43,23 +44,17 @@ fn mix(x: u64) -> u64 {
 }
 
 impl Stepper for RandomLanguage {
-    fn vocabulary_size(&self) -> usize {
-        VOCABULARY
-    }
-
-    fn step(&mut self, tokens: &[u32], rows: &[usize]) -> StepScores {
+    fn step(&mut self, tokens: &[u32], rows: &[usize], scans: &mut [Scan<'_>]) -> Vec<usize> {
         self.prefixes = rows.iter().map(|&row| self.prefixes[row].clone()).collect();
         self.sentences = rows.iter().map(|&row| self.sentences[row]).collect();
         for (prefix, &token) in self.prefixes.iter_mut().zip(tokens) {
             prefix.push(token);
         }
-        let pairs = || self.prefixes.iter().zip(&self.sentences);
-        let logits = pairs()
-            .flat_map(|(prefix, &sentence)| Self::logits(self.seed, sentence, prefix))
-            .collect();
+        for (row, (prefix, &sentence)) in self.prefixes.iter().zip(&self.sentences).enumerate() {
+            scans[0].take(row, 0, &Self::logits(self.seed, sentence, prefix));
+        }
         // An alignment that can be told from the prefix alone.
-        let alignment = pairs().map(|(prefix, _)| prefix.len()).collect();
-        StepScores { logits, alignment }
+        self.prefixes.iter().map(Vec::len).collect()
     }
 }
 
@@ -185,14 +180,11 @@ proptest! {
 fn a_model_without_a_finite_score_gives_an_empty_translation() {
     struct Broken;
     impl Stepper for Broken {
-        fn vocabulary_size(&self) -> usize {
-            VOCABULARY
-        }
-        fn step(&mut self, tokens: &[u32], _: &[usize]) -> StepScores {
-            StepScores {
-                logits: vec![f32::NAN; VOCABULARY * tokens.len()],
-                alignment: vec![0; tokens.len()],
+        fn step(&mut self, tokens: &[u32], _: &[usize], scans: &mut [Scan<'_>]) -> Vec<usize> {
+            for row in 0..tokens.len() {
+                scans[0].take(row, 0, &[f32::NAN; VOCABULARY]);
             }
+            vec![0; tokens.len()]
         }
     }
     let found = beam_search(&mut Broken, 2, 5, &DecodeConfig::default());

@@ -20,24 +20,24 @@ use crate::linear::Linear;
 /// A convolution over time whose filters are shared by the channels of a head.
 #[derive(Module, Debug)]
 pub struct Convolution {
-    linear1: Option<Linear>,
-    linear2: Option<Linear>,
+    pub(crate) linear1: Option<Linear>,
+    pub(crate) linear2: Option<Linear>,
     /// Taps of a lightweight convolution, `[n_heads, 1, kernel_size]`.
-    weight: Option<Param<Tensor<3>>>,
+    pub(crate) weight: Option<Param<Tensor<3>>>,
     /// The layer that computes the taps of a dynamic convolution.
-    weight_linear: Option<Linear>,
+    pub(crate) weight_linear: Option<Linear>,
     dropout: Dropout,
     #[module(skip)]
-    shape: Shape,
+    pub(crate) shape: Shape,
 }
 
 #[derive(Clone, Debug)]
-struct Shape {
-    n_heads: usize,
-    kernel_size: usize,
+pub(crate) struct Shape {
+    pub(crate) n_heads: usize,
+    pub(crate) kernel_size: usize,
     is_causal: bool,
-    is_gated: bool,
-    weight_softmax: bool,
+    pub(crate) is_gated: bool,
+    pub(crate) weight_softmax: bool,
     padding_mask: PaddingMask,
 }
 
@@ -204,7 +204,7 @@ impl Convolution {
             .expect("a convolution without learnt taps computes them")
     }
 
-    fn normalise<const D: usize>(&self, taps: Tensor<D>) -> Tensor<D> {
+    pub(crate) fn normalise<const D: usize>(&self, taps: Tensor<D>) -> Tensor<D> {
         if self.shape.weight_softmax {
             softmax(taps, D - 1)
         } else {

@@ -95,7 +95,7 @@ pub struct Arguments {
 }
 
 /// Enough for any machine, and no number that a product of two would overflow.
-fn positive() -> RangedU64ValueParser<usize> {
+pub(super) fn positive() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=1 << 24)
 }
 
@@ -202,7 +202,7 @@ fn has_one_number_of_heads(architecture: Architecture) -> bool {
     matches!(architecture, Architecture::Transformer | Architecture::Evolved)
 }
 
-fn architecture(name: &str) -> anyhow::Result<Architecture> {
+pub(super) fn architecture(name: &str) -> anyhow::Result<Architecture> {
     const ALL: [(&str, Architecture); 5] = [
         ("lite", Architecture::Lite),
         ("transformer", Architecture::Transformer),

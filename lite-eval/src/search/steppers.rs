@@ -1,9 +1,36 @@
-//! The search's view of a Burn model.
+//! The search's view of a model: on a CPU a decoder without tensors, elsewhere Burn's.
 
 use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
+use lite_model::host::{HostModel, HostState, LogitSink, Team};
 use lite_model::{DecoderState, Seq2Seq};
 
-use super::{StepScores, Stepper};
+use super::{Scan, Stepper};
+
+/// A batch of sources in the middle of being decoded by a [`HostModel`].
+pub struct HostStepper<'a> {
+    model: &'a HostModel,
+    state: HostState,
+    team: Team,
+}
+
+impl<'a> HostStepper<'a> {
+    /// Encodes `sources`, `[batch_size, source_length]`; `n_threads` threads divide each step.
+    pub fn new(model: &'a HostModel, sources: Tensor<2, Int>, n_threads: usize) -> Self {
+        let mut team = Team::new(n_threads);
+        let state = model.begin(sources, &mut team);
+        Self { model, state, team }
+    }
+}
+
+impl Stepper for HostStepper<'_> {
+    fn n_threads(&self) -> usize {
+        self.team.n_threads()
+    }
+
+    fn step(&mut self, tokens: &[u32], rows: &[usize], scans: &mut [Scan<'_>]) -> Vec<usize> {
+        self.model.step(tokens, rows, &mut self.state, &mut self.team, scans)
+    }
+}
 
 /// The output projection laid out as a step multiplies it: `[d_model, target_vocabulary]`, row by row.
 ///
@@ -21,8 +48,8 @@ impl Projection {
     }
 }
 
-/// A batch of sources in the middle of being decoded by a [`Seq2Seq`].
-pub struct ModelStepper<'a> {
+/// A batch of sources in the middle of being decoded by a [`Seq2Seq`], on any device.
+pub struct TensorStepper<'a> {
     model: &'a Seq2Seq,
     projection: &'a Projection,
     state: DecoderState,
@@ -33,7 +60,7 @@ pub struct ModelStepper<'a> {
     sources: Vec<usize>,
 }
 
-impl<'a> ModelStepper<'a> {
+impl<'a> TensorStepper<'a> {
     /// Encodes `sources`, `[batch_size, source_length]`, with `padding[i]` columns of padding on the left of row `i`.
     pub fn new(model: &'a Seq2Seq, projection: &'a Projection, sources: Tensor<2, Int>, padding: Vec<usize>) -> Self {
         let device = sources.device();
@@ -66,12 +93,8 @@ impl<'a> ModelStepper<'a> {
     }
 }
 
-impl Stepper for ModelStepper<'_> {
-    fn vocabulary_size(&self) -> usize {
-        self.projection.0.dims()[1]
-    }
-
-    fn step(&mut self, tokens: &[u32], rows: &[usize]) -> StepScores {
+impl Stepper for TensorStepper<'_> {
+    fn step(&mut self, tokens: &[u32], rows: &[usize], scans: &mut [Scan<'_>]) -> Vec<usize> {
         self.select(rows);
         let tokens: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
         let tokens = TensorData::new(tokens, [rows.len(), 1]);
@@ -80,22 +103,22 @@ impl Stepper for ModelStepper<'_> {
             .step(Tensor::<2, Int>::from_data(tokens, &self.device), &mut self.state);
         let [_, source_length] = output.attention.dims();
         let logits = output.features.matmul(self.projection.0.clone());
+        let [_, vocabulary_size] = logits.dims();
         let [logits, attention] = Transaction::default()
             .register(logits)
             .register(output.attention)
             .execute()
             .try_into()
             .expect("two tensors in, two out");
-        let attention = floats(attention);
-        let alignment = attention
+        let logits = floats(logits);
+        for (row, logits) in logits.chunks_exact(vocabulary_size).enumerate() {
+            scans[0].take(row, 0, logits);
+        }
+        floats(attention)
             .chunks_exact(source_length)
             .zip(&self.sources)
             .map(|(attention, source)| argmax(&attention[self.padding[*source]..]))
-            .collect();
-        StepScores {
-            logits: floats(logits),
-            alignment,
-        }
+            .collect()
     }
 }
 

@@ -1,0 +1,256 @@
+//! What a step computes between the products with weights: attention to the past and to the source, convolution over the
+//! past, layer norm. Each is a share of a few heads, so that threads can divide it.
+
+use std::ops::Range;
+
+use super::matrix::{Columns, Rows, TILE_ROWS, each_tile, tile};
+use super::past::Past;
+use super::store::Line;
+use crate::simd::{Arithmetic, Kernel, LANES, add_scaled, dot, softmax, sum_lanes};
+
+/// Attention of the present position to itself and all before.
+pub(super) struct SelfAttention<'a> {
+    /// `[rows, channels]`, not scaled yet.
+    pub(super) queries: Rows<'a>,
+    /// Its part `part` is `[rows, keys and values]`.
+    pub(super) past: &'a Past,
+    pub(super) part: usize,
+    pub(super) channels: usize,
+    pub(super) head_size: usize,
+    pub(super) heads: Range<usize>,
+    pub(super) out: Columns<'a>,
+}
+
+impl Kernel for SelfAttention<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let scale = (self.head_size as f32).sqrt().recip();
+        let mut line = Vec::with_capacity(self.past.n_steps());
+        let mut scores = vec![0.0; self.past.n_steps()];
+        for row in 0..self.queries.n {
+            self.past.line(row, self.part, 0, &mut line);
+            let queries = &self.queries.values[row * self.queries.stride..];
+            for head in self.heads.clone() {
+                let first = head * self.head_size;
+                let query = &queries[first..first + self.head_size];
+                for (score, past) in scores.iter_mut().zip(&line) {
+                    *score = scale * dot::<A>(query, &past[first..first + self.head_size]);
+                }
+                softmax::<A>(&mut scores);
+                // SAFETY: the columns of a head of this thread's.
+                let out = unsafe { self.out.row(row, first, self.head_size) };
+                out.fill(0.0);
+                for (score, past) in scores.iter().zip(&line) {
+                    add_scaled::<A>(out, *score, &past[self.channels + first..][..self.head_size]);
+                }
+            }
+        }
+    }
+}
+
+/// Keys and values of one source, padding left out, laid out so that the beams of a sentence multiply with both as with
+/// packed matrices: for each head keys `[head_size, positions]` and values `[positions, head_size]`.
+#[derive(Debug)]
+pub(super) struct SourceMemory {
+    lines: Vec<Line>,
+    pub(super) n_positions: usize,
+    head_size: usize,
+}
+
+impl SourceMemory {
+    /// Of `[positions, 2 * channels]`: keys, then values.
+    pub(super) fn new(keys_values: &[f32], channels: usize, head_size: usize) -> Self {
+        let n_positions = keys_values.len() / (2 * channels);
+        let mut memory = Self {
+            lines: Vec::new(),
+            n_positions,
+            head_size,
+        };
+        let n_heads = channels / head_size;
+        memory.lines = vec![Line::ZERO; n_heads * memory.lines_of_head()];
+        let n_keys = memory.position_panels() * head_size;
+        for (head, lines) in memory
+            .lines
+            .chunks_exact_mut(n_keys + head_size.div_ceil(Line::WIDTH) * n_positions)
+            .enumerate()
+        {
+            let (keys, values) = lines.split_at_mut(n_keys);
+            for (position, row) in keys_values.chunks_exact(2 * channels).enumerate() {
+                let (panel, lane) = (position / Line::WIDTH, position % Line::WIDTH);
+                for i in 0..head_size {
+                    keys[panel * head_size + i].0[lane] = row[head * head_size + i];
+                    values[i / Line::WIDTH * n_positions + position].0[i % Line::WIDTH] =
+                        row[channels + head * head_size + i];
+                }
+            }
+        }
+        memory
+    }
+
+    fn position_panels(&self) -> usize {
+        self.n_positions.div_ceil(Line::WIDTH)
+    }
+
+    fn lines_of_head(&self) -> usize {
+        self.position_panels() * self.head_size + self.head_size.div_ceil(Line::WIDTH) * self.n_positions
+    }
+}
+
+/// Attention of the rows of one sentence to its source.
+pub(super) struct CrossAttention<'a> {
+    /// `[rows, channels]`, not scaled yet; from `first_row` on those of the sentence.
+    pub(super) queries: Rows<'a>,
+    pub(super) rows: Range<usize>,
+    pub(super) memory: &'a SourceMemory,
+    pub(super) heads: Range<usize>,
+    pub(super) out: Columns<'a>,
+    /// Probabilities added up over heads, `[rows, stride]`, where they are wanted.
+    pub(super) attention: Option<(&'a mut [f32], usize)>,
+    pub(super) scores: &'a mut Vec<f32>,
+}
+
+impl Kernel for CrossAttention<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(mut self) {
+        let memory = self.memory;
+        let (head_size, n_positions) = (memory.head_size, memory.n_positions);
+        let scale = (head_size as f32).sqrt().recip();
+        let stride = memory.position_panels() * Line::WIDTH;
+        self.scores.resize(stride * TILE_ROWS, 0.0);
+        let (rows, queries) = (self.rows.clone(), self.queries);
+        let mut found = [Line::ZERO; TILE_ROWS];
+        for head in self.heads.clone() {
+            let lines = &memory.lines[head * memory.lines_of_head()..][..memory.lines_of_head()];
+            let (keys, values) = lines.split_at(memory.position_panels() * head_size);
+            each_tile!(rows.len(), row, R, {
+                let first_row = rows.start + row;
+                let x = &queries.values[first_row * queries.stride + head * head_size..];
+                for (panel, keys) in keys.chunks_exact(head_size).enumerate() {
+                    tile::<A, R, false>(x, queries.stride, keys, &Line::ZERO, &mut found);
+                    for (r, found) in found[..R].iter().enumerate() {
+                        let scores = &mut self.scores[r * stride + panel * Line::WIDTH..][..Line::WIDTH];
+                        for (score, found) in scores.iter_mut().zip(&found.0) {
+                            *score = scale * found;
+                        }
+                    }
+                }
+                for r in 0..R {
+                    let scores = &mut self.scores[r * stride..][..n_positions];
+                    softmax::<A>(scores);
+                    if let Some((attention, stride)) = &mut self.attention {
+                        add_scaled::<A>(&mut attention[(first_row + r) * *stride..][..n_positions], 1.0, scores);
+                    }
+                }
+                for (panel, values) in values.chunks_exact(n_positions).enumerate() {
+                    tile::<A, R, false>(self.scores, stride, values, &Line::ZERO, &mut found);
+                    let first = panel * Line::WIDTH;
+                    let width = Line::WIDTH.min(head_size - first);
+                    for (r, found) in found[..R].iter().enumerate() {
+                        // SAFETY: the columns of a head of this thread's.
+                        let out = unsafe { self.out.row(first_row + r, head * head_size + first, width) };
+                        out.copy_from_slice(&found.0[..width]);
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// A convolution at the present position.
+pub(super) struct Convolve<'a> {
+    /// Taps of every row, `[rows, n_heads * kernel_size]`, or of all of them.
+    pub(super) taps: &'a mut [f32],
+    pub(super) is_computed: bool,
+    pub(super) has_softmax: bool,
+    pub(super) kernel_size: usize,
+    pub(super) past: &'a Past,
+    pub(super) part: usize,
+    pub(super) rows: Range<usize>,
+    pub(super) head_size: usize,
+    pub(super) n_heads: usize,
+    pub(super) out: Columns<'a>,
+}
+
+impl Kernel for Convolve<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let n_steps = self.past.n_steps();
+        let first = n_steps.saturating_sub(self.kernel_size);
+        // Taps before the first position have nothing to weigh.
+        let unused = self.kernel_size - (n_steps - first);
+        let mut line = Vec::with_capacity(self.kernel_size);
+        let width = self.n_heads * self.kernel_size;
+        for (i, row) in self.rows.enumerate() {
+            self.past.line(row, self.part, first, &mut line);
+            let place = if self.is_computed { i * width } else { 0 };
+            let taps = &mut self.taps[place..place + width];
+            for (head, taps) in taps.chunks_exact_mut(self.kernel_size).enumerate() {
+                if self.is_computed && self.has_softmax {
+                    softmax::<A>(taps);
+                }
+                let channels = head * self.head_size..(head + 1) * self.head_size;
+                // SAFETY: a row of this thread's.
+                let out = unsafe { self.out.row(row, channels.start, self.head_size) };
+                out.fill(0.0);
+                for (tap, past) in taps[unused..].iter().zip(&line) {
+                    add_scaled::<A>(out, *tap, &past[channels.clone()]);
+                }
+            }
+        }
+    }
+}
+
+/// A layer norm's weights.
+#[derive(Debug)]
+pub(super) struct Norm {
+    pub(super) scale: Vec<f32>,
+    pub(super) shift: Vec<f32>,
+}
+
+/// `x + y`, `norm(x)`, or `norm(x + y)`, row by row in place.
+pub(super) struct AddNorm<'a> {
+    pub(super) x: &'a mut [f32],
+    pub(super) y: Option<&'a [f32]>,
+    pub(super) norm: Option<&'a Norm>,
+    pub(super) width: usize,
+}
+
+impl Kernel for AddNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        if let Some(y) = self.y {
+            for (x, y) in self.x.iter_mut().zip(y) {
+                *x += y;
+            }
+        }
+        let Some(norm) = self.norm else { return };
+        for x in self.x.chunks_exact_mut(self.width) {
+            let mean = sum(x, |x| x) / self.width as f32;
+            let variance = sum(x, |x| (x - mean) * (x - mean)) / self.width as f32;
+            let factor = (variance + 1e-5).sqrt().recip();
+            for (x, (scale, shift)) in x.iter_mut().zip(norm.scale.iter().zip(&norm.shift)) {
+                *x = A::mul_add((*x - mean) * factor, *scale, *shift);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += f(*x);
+        }
+    }
+    sum_lanes(lanes) + rest.iter().map(|x| f(*x)).sum::<f32>()
+}
