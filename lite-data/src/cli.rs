@@ -1,20 +1,21 @@
 //! Commands of the program: thin wrappers around the library.
 
+mod inspect;
 mod moses;
 mod stream;
 mod subword;
 
 use std::fs;
-use std::io::{self, BufRead, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lite_data::progress::Stderr;
 use lite_data::{
-    DataError, LineRules, Manifest, PrepareOptions, Prepared, SubwordModel, Tokeniser, TokeniserConfig, WordCounts,
-    prepare, train_sentencepiece,
+    DataError, LineTokeniser, Manifest, PrepareOptions, SplitReport, SubwordModel, Tokeniser, TokeniserConfig,
+    WordCounts, prepare, train_sentencepiece,
 };
 
 use crate::definition;
@@ -63,8 +64,11 @@ enum Command {
     )]
     SubwordNmt(subword::SubwordNmt),
     /// Check a prepared folder and show what is in it.
-    #[command(after_help = "Example:\n  lite-data inspect data/prepared/en-fr-0123456789abcdef --split valid --pair 0")]
-    Inspect(Inspect),
+    #[command(
+        after_help = "Examples:\n  lite-data inspect data/prepared/en-fr-0123456789abcdef --split valid --pair 0\n  \
+        lite-data inspect data/prepared/en-fr-0123456789abcdef --batches 2 --tokens-per-batch 512"
+    )]
+    Inspect(inspect::Inspect),
 }
 
 #[derive(Debug, Args)]
@@ -85,8 +89,8 @@ struct Prepare {
     /// Folder of downloads and prepared corpora.
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
-    /// Folder that holds the files of the corpus; asked before the network.
-    #[arg(long, value_name = "DIR")]
+    /// Folder that holds the files of the corpus, as their paths say or side by side; asked before the network.
+    #[arg(long, visible_alias = "from", value_name = "DIR")]
     mirror: Option<PathBuf>,
     /// Never use the network.
     #[arg(long)]
@@ -131,34 +135,17 @@ struct WithTokeniser {
     tokeniser: PathBuf,
 }
 
-#[derive(Debug, Args)]
-struct Inspect {
-    /// A prepared folder.
-    folder: PathBuf,
-    /// Split of the pairs to show.
-    #[arg(long, default_value = "train", value_parser = ["train", "valid", "test"])]
-    split: String,
-    /// Number of a pair to show, from zero; may be repeated.
-    #[arg(long, value_name = "N")]
-    pair: Vec<usize>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
 /// Runs the program: 0 done, 1 failed, 2 wrong usage (by clap).
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::List(arguments) => list(&arguments),
         Command::Prepare(arguments) => run_prepare(&arguments),
         Command::TrainTokeniser(arguments) => train_tokeniser(&arguments),
-        Command::Tokenise(arguments) => each_line(&arguments, |tokeniser, line| tokeniser.encode(line).join(" ")),
-        Command::Detokenise(arguments) => each_line(&arguments, |tokeniser, line| {
-            tokeniser.decode(&line.split(' ').filter(|piece| !piece.is_empty()).collect::<Vec<_>>())
-        }),
+        Command::Tokenise(arguments) => tokenise(&arguments),
+        Command::Detokenise(arguments) => detokenise(&arguments),
         Command::Moses(arguments) => moses::run(&arguments),
         Command::SubwordNmt(arguments) => subword::run(&arguments),
-        Command::Inspect(arguments) => inspect(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -233,6 +220,9 @@ fn run_prepare(arguments: &Prepare) -> Result<()> {
         offline: arguments.offline,
     };
     let prepared = prepare(&config, &options, &Stderr::new())?;
+    for overlap in prepared.manifest.splits.iter().filter_map(SplitReport::overlap) {
+        eprintln!("{overlap}");
+    }
     let mut out = io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&prepared.manifest)?)?;
@@ -245,9 +235,7 @@ fn run_prepare(arguments: &Prepare) -> Result<()> {
 fn train_tokeniser(arguments: &TrainTokeniser) -> Result<()> {
     let mut words = WordCounts::default();
     for file in &arguments.files {
-        for line in lite_data::read_lines(file, LineRules::default())? {
-            words.add(&line);
-        }
+        lite_data::each_line(file, |line| words.add(&line))?;
     }
     let config = TokeniserConfig {
         model: match arguments.model {
@@ -265,75 +253,19 @@ fn train_tokeniser(arguments: &TrainTokeniser) -> Result<()> {
     Ok(())
 }
 
-fn each_line(arguments: &WithTokeniser, act: impl Fn(&Tokeniser, &str) -> String) -> Result<()> {
+fn tokenise(arguments: &WithTokeniser) -> Result<()> {
     let tokeniser = Tokeniser::load(&arguments.tokeniser)?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    for (number, line) in io::stdin().lock().lines().enumerate() {
-        let line = line.with_context(|| format!("stdin line {}", number + 1))?;
-        writeln!(out, "{}", act(&tokeniser, line.trim_end_matches('\r')))?;
-    }
-    out.flush()?;
-    Ok(())
+    let mut lines = LineTokeniser::new(&tokeniser);
+    stream::each_block(|block| {
+        let block: Vec<&str> = block.iter().map(|line| line.trim_end_matches('\r')).collect();
+        lines.tokenise(&block)
+    })
 }
 
-fn inspect(arguments: &Inspect) -> Result<()> {
-    let prepared = Prepared::open(&arguments.folder)?;
-    let store = match arguments.split.as_str() {
-        "valid" => &prepared.valid,
-        "test" => &prepared.test,
-        _ => &prepared.train,
-    };
-    let mut out = io::stdout().lock();
-    let mut shown = Vec::new();
-    for &pair in &arguments.pair {
-        if pair >= store.len() {
-            bail!(
-                "{} has pairs 0 to {}, there is no pair {pair}",
-                arguments.split,
-                store.len().saturating_sub(1)
-            );
-        }
-        let (source, target) = store.pair(pair);
-        let sides = [
-            (source, &prepared.source_vocabulary),
-            (target, &prepared.target_vocabulary),
-        ]
-        .map(|(ids, vocabulary)| {
-            let pieces = vocabulary.decode(ids);
-            let text = prepared.tokeniser.decode(&pieces);
-            serde_json::json!({ "ids": ids, "pieces": pieces, "text": text })
-        });
-        let [source, target] = sides;
-        shown.push(serde_json::json!({ "pair": pair, "source": source, "target": target }));
-    }
-    if arguments.json {
-        let all = serde_json::json!({ "hash": prepared.hash, "manifest": prepared.manifest, "pairs": shown });
-        writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
-        return Ok(());
-    }
-    writeln!(out, "hash: {}", prepared.hash)?;
-    let manifest = &prepared.manifest;
-    for input in &manifest.inputs {
-        writeln!(
-            out,
-            "input: {} ({} bytes, sha256 {})",
-            input.name, input.size, input.sha256
-        )?;
-    }
-    writeln!(out, "tokeniser: {:?}", prepared.tokeniser)?;
-    writeln!(
-        out,
-        "vocabulary: {} source, {} target pieces",
-        manifest.source_vocabulary, manifest.target_vocabulary
-    )?;
-    for split in &manifest.splits {
-        writeln!(out, "{}", split.summary())?;
-        for example in &split.examples {
-            writeln!(out, "  {example}")?;
-        }
-    }
-    for pair in &shown {
-        writeln!(out, "{}", serde_json::to_string(pair)?)?;
-    }
-    Ok(())
+fn detokenise(arguments: &WithTokeniser) -> Result<()> {
+    let tokeniser = Tokeniser::load(&arguments.tokeniser)?;
+    stream::each_line(|line| {
+        let pieces = line.trim_end_matches('\r').split(' ');
+        tokeniser.decode(&pieces.filter(|piece| !piece.is_empty()).collect::<Vec<_>>())
+    })
 }

@@ -50,6 +50,10 @@ pub struct DataConfig {
     /// Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ratio: Option<f64>,
+    /// Every pair of train whose place is a multiple of this is valid instead, by the rules of train. Places are counted
+    /// after `moses.clean`, before all else. Default: valid has files of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_every: Option<usize>,
     /// The steps of Moses, after the rules above and before the tokeniser. Default: none of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moses: Option<MosesConfig>,
@@ -94,8 +98,21 @@ pub enum Corpus {
     Files,
     /// Generated from the built-in grammar: no file, no network.
     Grammar,
-    /// Archives with many files. Their pipeline is not written yet; local files stand in.
+    /// Archives with many files, of which some are joined; local files stand in.
     Archives,
+}
+
+/// How the lines of a file become sentences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// Every line is a sentence.
+    #[default]
+    Text,
+    /// The training text of IWSLT: lines of addresses, keywords and numbers are left out, other tags taken away.
+    Tagged,
+    /// XML or SGM: only lines with `<seg id` hold sentences.
+    Segments,
 }
 
 /// Unicode normalisation of every line.
@@ -258,10 +275,12 @@ pub struct Remote {
     pub url: String,
     /// Where a mirror and the download folder keep it.
     pub path: String,
-    /// Bytes.
-    pub size: u64,
-    /// Hash of the bytes as lower-case hexadecimal digits.
-    pub sha256: String,
+    /// Bytes, if they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Hash of the bytes as lower-case hexadecimal digits, if it is known. Otherwise that of the first download counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 /// A file that has to be given: in the mirror, or under its path on this machine.
@@ -302,15 +321,40 @@ pub struct JsonField {
     pub line_break: String,
 }
 
-/// One archive of `corpus = "archives"`.
+/// Two files of an archive, for `corpus = "archives"`; in the order of the definition they make the splits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Archive {
     /// The address.
     pub url: String,
-    /// Files inside, without the language ending.
+    /// Where a mirror and the download folder keep it. Default: the last part of the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Bytes, if they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Hash of the bytes, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The files inside, without their endings: for `NAME`, either `NAME.en`, `NAME.en.gz`, `NAME.en.xml`, `NAME.en.sgm`,
+    /// or `NAME-src.en.sgm` for the source and `NAME-ref.fr.sgm` for the target. Of a corpus of one side, the whole name.
     pub files: String,
-    /// The split that they belong to: `train`, `valid` or `test`.
-    pub split: String,
+    /// The split that they belong to.
+    pub split: Split,
+    /// How their lines become sentences. Default: `segments` for XML and SGM, otherwise `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
+}
+
+/// A part of a corpus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// What is trained on.
+    Train,
+    /// What is watched during training.
+    Valid,
+    /// What is scored at the end.
+    Test,
 }
 
 impl DataConfig {
@@ -328,6 +372,7 @@ impl DataConfig {
             long_sources: LongSources::default(),
             min_tokens: default_min_tokens(),
             max_ratio: None,
+            valid_every: None,
             moses: None,
             tokeniser: TokeniserConfig::default(),
             vocabulary: VocabularyConfig::default(),
@@ -364,6 +409,12 @@ impl DataConfig {
             return refuse(
                 format!("max_ratio = {ratio} would drop every pair"),
                 "Moses uses 1.5; leave it out for none",
+            );
+        }
+        if let Some(every @ 0..=1) = self.valid_every {
+            return refuse(
+                format!("valid_every = {every} leaves nothing to train on"),
+                "the paper has 23 and 1333",
             );
         }
         let tokeniser = &self.tokeniser;
@@ -470,6 +521,40 @@ impl LongSources {
     }
 }
 
+impl Archive {
+    /// The archive as a file of the network.
+    pub fn remote(&self) -> Remote {
+        let last = self.url.rsplit('/').next().unwrap_or_default();
+        Remote {
+            url: self.url.clone(),
+            path: self.path.clone().unwrap_or_else(|| last.to_owned()),
+            size: self.size,
+            sha256: self.sha256.clone(),
+        }
+    }
+
+    /// What each side, or the only one, may be called inside of the archive.
+    pub fn member_names(&self, config: &DataConfig) -> Vec<Vec<String>> {
+        let files = &self.files;
+        if config.is_one_sided() {
+            return vec![vec![files.clone(), format!("{files}.gz")]];
+        }
+        let names = |language: &str, marked: &str| {
+            vec![
+                format!("{files}.{language}"),
+                format!("{files}.{language}.gz"),
+                format!("{files}.{language}.xml"),
+                format!("{files}.{language}.sgm"),
+                format!("{files}-{marked}.{language}.sgm"),
+            ]
+        };
+        vec![
+            names(&config.source_language, "src"),
+            names(&config.target_language, "ref"),
+        ]
+    }
+}
+
 impl Files {
     /// Whether no file is named at all.
     pub fn is_empty(&self) -> bool {
@@ -555,6 +640,7 @@ mod tests {
         };
         check(|config| config.max_source_tokens = 1, "max_source_tokens = 1");
         check(|config| config.max_ratio = Some(0.5), "max_ratio = 0.5");
+        check(|config| config.valid_every = Some(1), "valid_every = 1");
         check(
             |config| config.tokeniser.character_coverage = 1.5,
             "character_coverage = 1.5",

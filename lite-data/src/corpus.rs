@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::config::{DataConfig, JsonField, Unicode};
+use crate::config::{DataConfig, Form, JsonField, Unicode};
 use crate::error::DataError;
 use crate::moses::Steps;
-use crate::sources::{Found, open_text};
+use crate::sources::open_text;
 
 /// Longer lines are broken: they are no sentences, and memory must not grow with them.
 const LONGEST_LINE: usize = 1 << 20;
@@ -75,6 +75,14 @@ impl LineRules {
         })
     }
 
+    /// The rules for a split: of test, the steps of Moses may be fewer.
+    pub fn for_split(mut self, split: &str) -> Self {
+        if split == "test" {
+            self.moses = self.moses.map(|steps| Arc::new(steps.for_test()));
+        }
+        self
+    }
+
     /// The line after the rules.
     pub fn apply(&self, line: String) -> String {
         let line = match self.unicode {
@@ -90,107 +98,150 @@ impl LineRules {
     }
 }
 
+/// A pair of lines, or what is broken in one of them.
+pub type Pair = Result<(String, String), Broken>;
+
+/// A file of text and how its lines become sentences.
+#[derive(Debug, Clone)]
+pub struct TextFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which of its lines are sentences.
+    pub form: Form,
+    /// The lines are objects of JSON, of which this is the text.
+    pub json: Option<JsonField>,
+}
+
+impl TextFile {
+    /// A file of which every line is a sentence.
+    pub fn plain(path: &Path) -> Self {
+        TextFile {
+            path: path.into(),
+            form: Form::Text,
+            json: None,
+        }
+    }
+}
+
+/// The pairs of two files, read one by one.
+pub struct PairReader {
+    /// Nothing for a text, which is the target of empty sources.
+    sources: Option<Lines>,
+    targets: Lines,
+}
+
+impl PairReader {
+    /// Opens both files, or the only one of a text.
+    pub fn open(source: Option<TextFile>, target: TextFile) -> Result<Self, DataError> {
+        Ok(PairReader {
+            sources: source.map(Lines::open).transpose()?,
+            targets: Lines::open(target)?,
+        })
+    }
+
+    /// The next pair, or nothing at the end. An error if only one of the files has ended.
+    pub fn next_pair(&mut self) -> Result<Option<Pair>, DataError> {
+        let Some(sources) = &mut self.sources else {
+            let target = self.targets.next_line()?;
+            return Ok(target.map(|target| target.map(|target| (String::new(), target))));
+        };
+        match (sources.next_line()?, self.targets.next_line()?) {
+            (Some(source), Some(target)) => Ok(Some(source.and_then(|source| Ok((source, target?))))),
+            (None, None) => Ok(None),
+            _ => {
+                while sources.next_line()?.is_some() {}
+                while self.targets.next_line()?.is_some() {}
+                Err(DataError::UnequalLines {
+                    source_path: sources.file.path.clone(),
+                    source_lines: sources.taken,
+                    target_path: self.targets.file.path.clone(),
+                    target_lines: self.targets.taken,
+                })
+            }
+        }
+    }
+}
+
 /// Calls `each` with the lines of both files, counted from one, or with what is broken in a pair. Returns their number.
 pub fn read_pairs(
     source: &Path,
     target: &Path,
     rules: LineRules,
-    each: impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
+    mut each: impl FnMut(usize, Pair) -> Result<(), DataError>,
 ) -> Result<usize, DataError> {
-    pair(Lines::open(source, None)?, Lines::open(target, None)?, &rules, each)
-}
-
-/// The same of the sides of a split, which may be fields of lines of JSON, without any rules. The only side of a text is
-/// the target of empty sources.
-pub(crate) fn read_found(
-    sides: &[Found],
-    mut each: impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
-) -> Result<usize, DataError> {
-    let open = |found: &Found| Lines::open(&found.path, found.json.clone());
-    if let [source, target] = sides {
-        return pair(open(source)?, open(target)?, &LineRules::default(), each);
-    }
+    let mut reader = PairReader::open(Some(TextFile::plain(source)), TextFile::plain(target))?;
     let mut n = 0;
-    for side in sides {
-        let mut targets = open(side)?;
-        while let Some(target) = targets.next_line()? {
-            each(n + targets.number, target.map(|target| (String::new(), target)))?;
-        }
-        n += targets.number;
+    while let Some(pair) = reader.next_pair()? {
+        n += 1;
+        each(
+            n,
+            pair.map(|(source, target)| (rules.apply(source), rules.apply(target))),
+        )?;
     }
     Ok(n)
 }
 
-fn pair(
-    mut sources: Lines,
-    mut targets: Lines,
-    rules: &LineRules,
-    mut each: impl FnMut(usize, Result<(String, String), Broken>) -> Result<(), DataError>,
-) -> Result<usize, DataError> {
-    loop {
-        match (sources.next_line()?, targets.next_line()?) {
-            (Some(source), Some(target)) => {
-                let pair = source.and_then(|source| Ok((rules.apply(source), rules.apply(target?))));
-                each(sources.number, pair)?;
-            }
-            (None, None) => return Ok(sources.number),
-            _ => {
-                while sources.next_line()?.is_some() {}
-                while targets.next_line()?.is_some() {}
-                return Err(DataError::UnequalLines {
-                    source_path: sources.path,
-                    source_lines: sources.number,
-                    target_path: targets.path,
-                    target_lines: targets.number,
-                });
-            }
-        }
-    }
-}
-
 /// All lines of one file, which must have no broken one.
 pub fn read_lines(path: &Path, rules: LineRules) -> Result<Vec<String>, DataError> {
-    let mut lines = Lines::open(path, None)?;
     let mut all = Vec::new();
-    while let Some(line) = lines.next_line()? {
-        all.push(rules.apply(line?));
-    }
+    each_line(path, |line| all.push(rules.apply(line)))?;
     Ok(all)
 }
 
+/// Calls `each` with the lines of one file, which must have no broken one.
+pub fn each_line(path: &Path, mut each: impl FnMut(String)) -> Result<(), DataError> {
+    let mut lines = Lines::open(TextFile::plain(path))?;
+    while let Some(line) = lines.next_line()? {
+        each(line?);
+    }
+    Ok(())
+}
+
 struct Lines {
-    path: PathBuf,
-    /// The lines are objects of JSON, of which this is the text.
-    json: Option<JsonField>,
+    file: TextFile,
     reader: Box<dyn BufRead + Send>,
+    /// Lines of the file so far.
     number: usize,
+    /// Those of them that are sentences.
+    taken: usize,
     buffer: Vec<u8>,
 }
 
 impl Lines {
-    fn open(path: &Path, json: Option<JsonField>) -> Result<Self, DataError> {
+    fn open(file: TextFile) -> Result<Self, DataError> {
         Ok(Lines {
-            path: path.into(),
-            json,
-            reader: open_text(path)?,
+            reader: open_text(&file.path)?,
+            file,
             number: 0,
+            taken: 0,
             buffer: Vec::new(),
         })
     }
 
+    /// The next sentence: a line of the file, or what its form makes of it.
     fn next_line(&mut self) -> Result<Option<Result<String, Broken>>, DataError> {
+        while let Some(line) = self.next_raw_line()? {
+            let line = line.map(|line| self.file.form.sentence(line));
+            let Some(sentence) = line.transpose() else { continue };
+            self.taken += 1;
+            return Ok(Some(sentence));
+        }
+        Ok(None)
+    }
+
+    fn next_raw_line(&mut self) -> Result<Option<Result<String, Broken>>, DataError> {
         self.buffer.clear();
         let limit = LONGEST_LINE as u64 + 2;
         let n = (&mut self.reader)
             .take(limit)
             .read_until(b'\n', &mut self.buffer)
-            .map_err(DataError::io(&self.path))?;
+            .map_err(DataError::io(&self.file.path))?;
         if n == 0 {
             return Ok(None);
         }
         self.number += 1;
         if n as u64 == limit && self.buffer.last() != Some(&b'\n') {
-            self.reader.skip_until(b'\n').map_err(DataError::io(&self.path))?;
+            self.reader.skip_until(b'\n').map_err(DataError::io(&self.file.path))?;
         }
         let mut line = self.buffer.as_slice();
         line = line.strip_suffix(b"\n").unwrap_or(line);
@@ -207,7 +258,7 @@ impl Lines {
             return Ok(Some(Err(self.broken(format!("NUL at byte {}", position + 1)))));
         }
         Ok(Some(match std::str::from_utf8(line) {
-            Ok(line) => match &self.json {
+            Ok(line) => match &self.file.json {
                 Some(json) => json::text_of(line, json).map_err(|found| self.broken(found)),
                 None => Ok(line.to_owned()),
             },
@@ -221,7 +272,7 @@ impl Lines {
 
     fn broken(&self, found: String) -> Broken {
         Broken {
-            path: self.path.clone(),
+            path: self.file.path.clone(),
             line: self.number,
             found,
         }

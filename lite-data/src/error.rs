@@ -54,6 +54,14 @@ pub enum DataError {
         /// What the definition says.
         expected: String,
     },
+    /// An archive is hostile, damaged or not the one that it should be.
+    #[error("`{}`: {message}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What was found in it.
+        message: String,
+    },
     /// A line of a corpus cannot be used.
     #[error("`{}` line {line}: {found}", path.display())]
     Line {
@@ -118,6 +126,11 @@ impl DataError {
             }
             DataError::WrongFile { .. } => Some(
                 "the file was altered or replaced at its source; fetch the right one, or give your own with \
+                 data.files.SPLIT.SIDE=\"path\""
+                    .into(),
+            ),
+            DataError::Archive { .. } => Some(
+                "remove it and fetch it again, or unpack it yourself and give its text with \
                  data.files.SPLIT.SIDE=\"path\""
                     .into(),
             ),

@@ -13,6 +13,7 @@ mod batches;
 mod config;
 mod corpus;
 mod error;
+mod forms;
 pub mod grammar;
 mod manifest;
 pub mod moses;
@@ -30,19 +31,21 @@ pub use batches::{
     Batch, BatchConfig, Update, UpdatePlan, collate_right, collate_sources, sequential_batches, updates,
 };
 pub use config::{
-    Archive, BrokenLines, Corpus, DataConfig, Field, File, Files, Given, JsonField, LongSources, Remote, Sides,
-    SubwordModel, TableFile, TokeniserConfig, TokeniserKind, Unicode, VocabularyConfig,
+    Archive, BrokenLines, Corpus, DataConfig, Field, File, Files, Form, Given, JsonField, LongSources, Remote, Sides,
+    Split, SubwordModel, TableFile, TokeniserConfig, TokeniserKind, Unicode, VocabularyConfig,
 };
-pub use corpus::{Broken, LineRules, read_lines, read_pairs};
+pub use corpus::{Broken, LineRules, Pair, PairReader, TextFile, each_line, read_lines, read_pairs};
 pub use error::DataError;
-pub use manifest::{Input, Manifest, SplitReport};
+pub use manifest::{Input, Lengths, Manifest, SplitReport, Spread};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use progress::Progress;
 pub use rows::Rows;
 pub use sentences::Units;
 pub use sources::{Found, Retry, SourceOptions, fetch, hash_file, open_text};
 pub use store::{PairStore, StoreWriter};
-pub use tokeniser::{SPACE, SentencePiece, SubwordNmt, Tokeniser, WordCounts, train as train_sentencepiece};
+pub use tokeniser::{
+    LineTokeniser, SPACE, SentencePiece, SubwordNmt, Tokeniser, WordCounts, train as train_sentencepiece,
+};
 pub use vocabulary::{PieceCounts, SPECIALS, Vocabulary, count_pieces};
 
 /// Id of `<s>`. The special ids are fairseq's.

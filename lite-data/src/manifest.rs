@@ -4,11 +4,12 @@
 use std::fs;
 use std::path::Path;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::DataError;
-use crate::sources::{hash_file, hexadecimal};
+use crate::sources::{CHECKED, Checked, Found, hexadecimal};
 
 /// Raised whenever the same input gives other output.
 pub const VERSION: u32 = 1;
@@ -47,7 +48,7 @@ pub struct Input {
 }
 
 /// What happened to the lines of a split.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SplitReport {
     /// `train`, `valid` or `test`.
     pub name: String,
@@ -81,8 +82,43 @@ pub struct SplitReport {
     pub unbalanced: usize,
     /// Pairs of this split that stand in train as well.
     pub pairs_in_train: usize,
+    /// Lines of this split whose source is a source of train, and those whose target is a target of train. Nothing for
+    /// train itself.
+    #[serde(default)]
+    pub sides_in_train: Option<[usize; 2]>,
+    /// How long the kept pairs are.
+    #[serde(default)]
+    pub lengths: Option<Lengths>,
     /// The first line of each rule above that applied, with what was found.
     pub examples: Vec<String>,
+}
+
+/// Lengths of kept pairs in tokens, `</s>` not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Lengths {
+    /// Of the sources.
+    pub source: Spread,
+    /// Of the targets.
+    pub target: Spread,
+    /// Target by source.
+    pub ratio: Spread,
+}
+
+/// How values are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Spread {
+    /// Their mean.
+    pub mean: f64,
+    /// The smallest.
+    pub least: f64,
+    /// Half of them are not above it.
+    pub median: f64,
+    /// 95 % of them are not above it.
+    pub p95: f64,
+    /// 99 % of them are not above it.
+    pub p99: f64,
+    /// The largest.
+    pub most: f64,
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -110,11 +146,13 @@ impl Manifest {
         fs::rename(&part, &path).map_err(DataError::io(&path))
     }
 
-    /// Holds the files of the folder to their hashes.
-    pub fn check(&self, folder: &Path) -> Result<(), DataError> {
-        for output in &self.outputs {
+    /// Holds the files of the folder to their hashes. Files that have not changed since they were checked are not read
+    /// again; returns whether any had to be.
+    pub fn check(&self, folder: &Path) -> Result<bool, DataError> {
+        let checked = Checked::open(&folder.join(CHECKED));
+        let check = |output: &Input| {
             let path = folder.join(&output.name);
-            let (size, sha256) = hash_file(&path)?;
+            let (size, sha256, was_read) = checked.hash(&path)?;
             if (size, &sha256) != (output.size, &output.sha256) {
                 return Err(DataError::damaged(
                     &path,
@@ -124,8 +162,14 @@ impl Manifest {
                     ),
                 ));
             }
+            Ok(was_read)
+        };
+        let outcomes: Vec<Result<bool, DataError>> = self.outputs.par_iter().map(check).collect();
+        let mut any = false;
+        for outcome in outcomes {
+            any |= outcome?;
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Identity of the prepared data: equal files, equal hash, whatever machine or path they came from.
@@ -144,7 +188,58 @@ impl Manifest {
     }
 }
 
+impl From<&Found> for Input {
+    fn from(file: &Found) -> Self {
+        Input {
+            name: file.name.clone(),
+            size: file.size,
+            sha256: file.sha256.clone(),
+        }
+    }
+}
+
+impl Spread {
+    fn summary(&self) -> String {
+        format!(
+            "mean {}, {} to {}, median {}, 95 % up to {}, 99 % up to {}",
+            self.mean, self.least, self.most, self.median, self.p95, self.p99
+        )
+    }
+}
+
 impl SplitReport {
+    /// A report of nothing yet.
+    pub fn new(name: &str) -> Self {
+        SplitReport {
+            name: name.into(),
+            ..SplitReport::default()
+        }
+    }
+
+    /// Lengths and ratios, for people.
+    pub fn length_summary(&self) -> Vec<String> {
+        let Some(Lengths { source, target, ratio }) = &self.lengths else {
+            return Vec::new();
+        };
+        vec![
+            format!("source tokens: {}", source.summary()),
+            format!("target tokens: {}", target.summary()),
+            format!("target by source: {}", ratio.summary()),
+        ]
+    }
+
+    /// How many sentences of this split stand in train, one line for people.
+    pub fn overlap(&self) -> Option<String> {
+        let [sources, targets] = self.sides_in_train?;
+        if (sources, targets, self.pairs_in_train) == (0, 0, 0) {
+            return Some(format!("{}: no sentence of it stands in train", self.name));
+        }
+        Some(format!(
+            "{}: of its {} lines, {sources} sources, {targets} targets and {} pairs stand in train",
+            self.name, self.lines, self.pairs_in_train
+        ))
+    }
+
     /// One line for people.
     pub fn summary(&self) -> String {
         let mut text = if self.source_tokens == 0 {

@@ -52,6 +52,39 @@ impl std::fmt::Debug for PairStore {
 impl PairStore {
     /// Opens a store after checking its size, offsets and hash.
     pub fn open(path: &Path) -> Result<Self, DataError> {
+        let store = Self::map(path)?;
+        let damaged = |message: String| DataError::damaged(path, message);
+        let mut hash = Sha256::new();
+        hash.update(&store.map[HEADER..]);
+        hash.update(bytemuck::bytes_of(&Header {
+            sha256: [0; 32],
+            ..store.header
+        }));
+        let found = hexadecimal(&hash.finalize());
+        let wanted = hexadecimal(&store.header.sha256);
+        if found != wanted {
+            return Err(damaged(format!(
+                "altered: its contents have sha256 {found}, its header says {wanted}"
+            )));
+        }
+        store.check_offsets().map_err(damaged)?;
+        Ok(store)
+    }
+
+    /// Opens a store whose bytes were held to a hash elsewhere. Its offsets are looked through only if the bytes were read
+    /// for that, and not known to be unchanged: then nothing of it is read at all, however long it is.
+    pub(crate) fn open_hashed(path: &Path, was_read: bool) -> Result<Self, DataError> {
+        let store = Self::map(path)?;
+        if was_read {
+            store
+                .check_offsets()
+                .map_err(|message| DataError::damaged(path, message))?;
+        }
+        Ok(store)
+    }
+
+    /// Maps a file that has the size that its header asks for.
+    fn map(path: &Path) -> Result<Self, DataError> {
         let damaged = |message: String| DataError::damaged(path, message);
         let file = File::open(path).map_err(DataError::io(path))?;
         // SAFETY: The file was renamed to its final name when it was complete, and this program never writes to it
@@ -80,28 +113,13 @@ impl PairStore {
                 map.len()
             )));
         }
-        let mut hash = Sha256::new();
-        hash.update(&map[HEADER..]);
-        hash.update(bytemuck::bytes_of(&Header {
-            sha256: [0; 32],
-            ..header
-        }));
-        let found = hexadecimal(&hash.finalize());
-        let wanted = hexadecimal(&header.sha256);
-        if found != wanted {
-            return Err(damaged(format!(
-                "altered: its contents have sha256 {found}, its header says {wanted}"
-            )));
-        }
         let n_tokens = (header.n_source_tokens + header.n_target_tokens) as usize;
-        let store = PairStore {
+        Ok(PairStore {
             path: path.to_path_buf(),
             map,
             header,
             n_tokens,
-        };
-        store.check_offsets().map_err(damaged)?;
-        Ok(store)
+        })
     }
 
     /// A store in a temporary file, for tests and for pairs that were made in memory.

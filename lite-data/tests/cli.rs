@@ -63,6 +63,8 @@ fn a_corpus_is_prepared_listed_and_inspected() {
     let prepared = stdout.trim();
     assert!(prepared.starts_with("data/prepared/en-fr-"), "{stdout}");
     assert!(stderr.contains("train: 20 of 20 pairs"), "{stderr}");
+    let overlap = "test: of its 20 lines, 20 sources, 20 targets and 20 pairs stand in train";
+    assert!(stderr.contains(overlap), "{stderr}");
 
     let (list, _, _) = outputs(program(folder.path()).arg("list"));
     assert_eq!(list, format!("{prepared}\ttrain 20, valid 20, test 20\n"));
@@ -76,6 +78,24 @@ fn a_corpus_is_prepared_listed_and_inspected() {
     assert_eq!(code, 0);
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["pairs"][0]["source"]["text"], "house dog sees");
+
+    let (table, _, code) = outputs(program(folder.path()).args([
+        "inspect",
+        prepared,
+        "--split",
+        "valid",
+        "--batches",
+        "1",
+        "--tokens-per-batch",
+        "24",
+    ]));
+    assert_eq!(code, 0);
+    insta::assert_snapshot!(table);
+    let (shown, _, _) = outputs(program(folder.path()).args(["inspect", prepared, "--batches", "2", "--json"]));
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["batches"][0]["rows"].as_array().unwrap().len(), 20);
+    let (about, _, _) = outputs(program(folder.path()).args(["inspect", prepared]));
+    assert!(about.contains("\n  source tokens: mean "), "{about}");
 
     let model = format!("{prepared}/tokeniser.model");
     let line = "the dog ☃ sees\n\n";

@@ -105,8 +105,8 @@ fn get(folder: &Path, url: &str, sha256: Option<&str>) -> Result<Found, DataErro
     let remote = Remote {
         url: url.into(),
         path: "corpus/file".into(),
-        size: CONTENT.len() as u64,
-        sha256: sha256.unwrap_or(&right).into(),
+        size: Some(CONTENT.len() as u64),
+        sha256: Some(sha256.unwrap_or(&right).into()),
     };
     fetch(&File::Remote(remote), &options, &Silent)
 }
@@ -221,4 +221,38 @@ fn what_another_version_left_is_fetched_again() {
         std::fs::read(get(folder.path(), &url, None).unwrap().path).unwrap(),
         CONTENT
     );
+}
+
+#[test]
+fn a_file_without_a_known_hash_is_held_to_its_first_download() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, ranges) = serve(CONTENT, &[Answer::Break(10), Answer::Whole]);
+    let options = SourceOptions {
+        downloads: folder.path().to_path_buf(),
+        mirror: None,
+        offline: false,
+        retry: Retry {
+            attempts: 3,
+            first_pause: Duration::from_millis(5),
+        },
+    };
+    let file = File::Remote(Remote {
+        url,
+        path: "corpus/file".into(),
+        size: None,
+        sha256: None,
+    });
+    let first = fetch(&file, &options, &Silent).unwrap();
+    assert_eq!(std::fs::read(&first.path).unwrap(), CONTENT);
+    assert_eq!(*ranges.lock().unwrap(), ["", "bytes=10-"]);
+    assert_eq!(fetch(&file, &options, &Silent).unwrap(), first);
+    // Other bytes in its place are another file.
+    std::fs::write(&first.path, "other").unwrap();
+    let offline = SourceOptions {
+        offline: true,
+        ..options.clone()
+    };
+    let error = fetch(&file, &offline, &Silent).unwrap_err();
+    assert!(matches!(error, DataError::WrongFile { what: "sha256", .. }), "{error}");
+    assert_eq!(fetch(&file, &options, &Silent).unwrap(), first);
 }

@@ -390,8 +390,8 @@ fn what_cannot_be_prepared_says_why() {
     };
     check(
         &without_files(Corpus::Archives),
-        "not implemented yet",
-        "data.files.train.source",
+        "none of the archives has a train split",
+        "each of train, valid and test",
     );
     check(
         &without_files(Corpus::Files),
@@ -502,4 +502,126 @@ fn a_text_of_one_side_keeps_every_line_in_its_order() {
     let error = refused.unwrap_err();
     assert!(error.to_string().contains("files.test.target is missing"), "{error}");
     assert!(error.hint().unwrap().contains("all three are needed"));
+}
+
+/// Train in the order of its lines, and every third of them valid.
+#[test]
+fn valid_can_be_taken_from_train() {
+    let mut train: Vec<_> = TRAIN.to_vec();
+    train.insert(2, ("", "vide"));
+    train.push(("a dog", "un chien un chien un chien un chien"));
+    let mut fixture = Fixture::new()
+        .write("train", &train)
+        .write("test", &[TEST[0], TRAIN[0]]);
+    fixture.config.valid_every = Some(3);
+    let error = fixture.prepare().0.unwrap_err().to_string();
+    assert!(error.contains("files.valid names another"), "{error}");
+    fixture.config.files.valid = Sides::default();
+    fixture.config.max_ratio = Some(3.0);
+    let (prepared, messages) = fixture.prepare();
+    let prepared = prepared.unwrap();
+    let (train_report, valid) = (
+        prepared.manifest.split("train").unwrap(),
+        prepared.manifest.split("valid").unwrap(),
+    );
+    // Of 8 lines, the third (half empty) and the sixth are valid; valid obeys the rules of train.
+    assert_eq!(
+        (train_report.lines, train_report.pairs, train_report.unbalanced),
+        (6, 5, 1),
+        "{messages:?}"
+    );
+    assert_eq!((valid.lines, valid.pairs, valid.too_short), (2, 1, 1));
+    assert_eq!(text(&prepared, "valid"), owned(&train[5..6]));
+    assert_eq!(prepared.sources("valid").unwrap(), [train[5].0]);
+    assert_eq!(prepared.references("valid").unwrap(), [train[5].1]);
+    let test = prepared.manifest.split("test").unwrap();
+    assert_eq!((test.pairs_in_train, test.sides_in_train), (1, Some([1, 1])));
+    // Figures of lengths: sources of 4 to 7 words in pieces.
+    let lengths = train_report.lengths.unwrap();
+    assert!(lengths.source.least >= 4.0 && lengths.source.least <= lengths.source.median);
+    assert!(lengths.source.median <= lengths.source.most && lengths.ratio.mean > 0.5);
+}
+
+/// Notes the steps, and dies at one of them.
+#[derive(Default)]
+struct Steps {
+    dies_at: &'static str,
+    begun: Mutex<Vec<String>>,
+}
+
+impl Progress for Steps {
+    fn message(&self, _text: &str) {}
+    fn begin(&self, what: &str, _total: Option<u64>) {
+        self.begun.lock().unwrap().push(what.to_owned());
+        assert_ne!(what, self.dies_at, "killed");
+    }
+    fn advance(&self, _done: u64) {}
+    fn end(&self) {}
+}
+
+/// A killed run leaves finished steps behind; whatever was unfinished is done again, with the same result.
+#[test]
+fn a_killed_run_goes_on_where_it_was() {
+    for (kind, learning) in [
+        (TokeniserKind::Sentencepiece, "training the tokeniser"),
+        (TokeniserKind::SubwordNmt, "learning merges"),
+    ] {
+        let mut fixture = Fixture::new();
+        fixture.config.tokeniser.kind = kind;
+        fixture.config.tokeniser.merges = 20;
+        fixture.config.valid_every = Some(3);
+        fixture.config.files.valid = Sides::default();
+        let whole = fixture.prepared();
+        let options = PrepareOptions {
+            data_root: fixture.folder.path().join("data"),
+            mirror: None,
+            offline: true,
+        };
+        for (dies_at, goes_on_at) in [
+            ("reading test", "reading test"),
+            ("reading train", "reading test"),
+            ("counting words", "counting words"),
+            (learning, "counting words"),
+            ("counting pieces", "counting pieces"),
+            ("numbering train", "numbering train"),
+            ("numbering valid", "numbering valid"),
+            ("numbering test", "numbering test"),
+        ] {
+            if (kind, dies_at) == (TokeniserKind::Sentencepiece, "counting pieces") {
+                continue;
+            }
+            fs::remove_dir_all(&whole.root).unwrap();
+            let steps = Steps {
+                dies_at,
+                ..Steps::default()
+            };
+            let run = std::panic::AssertUnwindSafe(|| prepare(&fixture.config, &options, &steps).map(drop));
+            assert!(std::panic::catch_unwind(run).is_err(), "{dies_at}: {:?}", steps.begun);
+            assert!(!whole.root.exists());
+            let steps = Steps::default();
+            let again = prepare(&fixture.config, &options, &steps).unwrap();
+            assert_eq!(again.hash, whole.hash, "{dies_at}");
+            assert_eq!(again.manifest, whole.manifest, "{dies_at}");
+            assert_eq!(steps.begun.into_inner().unwrap()[0], goes_on_at);
+        }
+        let parent = whole.root.parent().unwrap();
+        assert_eq!(fs::read_dir(parent).unwrap().count(), 2, "only the folder and the lock");
+    }
+}
+
+/// The order of lines and the counts do not depend on the number of threads.
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let lines: Vec<(String, String)> = (0..40_000)
+        .map(|n| (format!("dog {} {n}", n % 97), format!("chien {n} {}", n % 89)))
+        .collect();
+    let lines: Vec<(&str, &str)> = lines.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let hash = |threads: usize| {
+        let mut fixture = Fixture::new().write("train", &lines);
+        fixture.config.tokeniser.kind = TokeniserKind::SubwordNmt;
+        fixture.config.tokeniser.merges = 50;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| fixture.prepared().hash)
+    };
+    assert_eq!(hash(1), hash(3));
 }

@@ -14,7 +14,7 @@ pub fn each_line(act: impl Fn(&str) -> String + Sync) -> Result<()> {
 }
 
 /// Writes what `act` makes of each block of lines.
-pub fn each_block(act: impl Fn(&[String]) -> Vec<String>) -> Result<()> {
+pub fn each_block(mut act: impl FnMut(&[String]) -> Vec<String>) -> Result<()> {
     let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
     read_blocks(|lines| {
         for line in act(lines) {

@@ -53,8 +53,8 @@ fn of_table<E: Error>(table: Table) -> Result<File, E> {
         Some(url) => TableFile::Remote(Remote {
             url,
             path,
-            size: table.size.ok_or_else(|| E::missing_field("size"))?,
-            sha256: table.sha256.ok_or_else(|| E::missing_field("sha256"))?,
+            size: Some(table.size.ok_or_else(|| E::missing_field("size"))?),
+            sha256: Some(table.sha256.ok_or_else(|| E::missing_field("sha256"))?),
         }),
         None => TableFile::Given(Given {
             path: path.into(),

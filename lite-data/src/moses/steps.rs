@@ -24,9 +24,16 @@ pub struct MosesConfig {
     pub protected: Vec<String>,
     /// Lower-case what the tokeniser gives. Default: false.
     pub lowercase: bool,
+    /// Neither normalise the test split nor remove characters of it, as the script of WMT'14 has it. Default: false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub plain_test: bool,
     /// Leave out pairs of train by their lengths in words, before they are cut into pieces. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clean: Option<CleanConfig>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The steps for lines of one language.
@@ -50,6 +57,16 @@ impl Steps {
             config: config.clone(),
             tokeniser,
         })
+    }
+
+    /// The steps for lines of the test split.
+    pub fn for_test(&self) -> Self {
+        let mut steps = self.clone();
+        if self.config.plain_test {
+            steps.config.normalise = false;
+            steps.config.remove_non_printing = false;
+        }
+        steps
     }
 
     /// The line after the steps.

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use crate::EOS;
 use crate::tokeniser::Tokeniser;
-use crate::vocabulary::{PieceCounts, Vocabulary, count_pieces};
+use crate::vocabulary::{PieceCounts, Vocabulary};
 
 /// Words that a thread remembers at most.
 const LARGEST_CACHE: usize = 1 << 19;
@@ -86,18 +86,16 @@ impl<'a> LineEncoder<'a> {
     }
 }
 
-/// Counts the pieces of lines of one side. Where words are cut one by one, each is cut once, however often it is seen.
+/// Counts the pieces of lines of one side. Where words are cut one by one, frequent ones are cut once.
 pub struct LineCounter<'a> {
     tokeniser: &'a Tokeniser,
     by_words: bool,
-    known: FxHashMap<String, usize>,
-    /// The pieces of each known word, and how often they are to count.
-    cut: Vec<(Vec<String>, u64)>,
-    /// The words of the last line.
-    line: Vec<usize>,
-    /// The pieces of the last line, if its words are not cut one by one.
-    pieces: Vec<String>,
-    counts: PieceCounts,
+    known: FxHashMap<String, Box<[u32]>>,
+    /// Numbers of pieces in the order in which they were met.
+    numbers: FxHashMap<String, u32>,
+    counts: Vec<u64>,
+    /// The pieces of the last line.
+    line: Vec<u32>,
 }
 
 impl<'a> LineCounter<'a> {
@@ -107,46 +105,56 @@ impl<'a> LineCounter<'a> {
             tokeniser,
             by_words: tokeniser.words_are_independent(),
             known: FxHashMap::default(),
-            cut: Vec::new(),
+            numbers: FxHashMap::default(),
+            counts: Vec::new(),
             line: Vec::new(),
-            pieces: Vec::new(),
-            counts: PieceCounts::default(),
         }
     }
 
     /// How many pieces a line has.
     pub fn read(&mut self, line: &str) -> usize {
-        if !self.by_words {
-            self.pieces = self.tokeniser.encode(line);
-            return self.pieces.len();
-        }
         self.line.clear();
-        for word in line.split(' ').filter(|word| !word.is_empty()) {
-            let index = self.known.get(word).copied().unwrap_or_else(|| {
-                self.cut.push((self.tokeniser.encode(word), 0));
-                self.known.insert(word.to_owned(), self.cut.len() - 1);
-                self.cut.len() - 1
-            });
-            self.line.push(index);
+        if !self.by_words {
+            self.cut(line);
+            return self.line.len();
         }
-        self.line.iter().map(|&word| self.cut[word].0.len()).sum()
+        for word in line.split(' ').filter(|word| !word.is_empty()) {
+            if let Some(pieces) = self.known.get(word) {
+                self.line.extend(pieces);
+                continue;
+            }
+            let start = self.line.len();
+            self.cut(word);
+            if self.known.len() < LARGEST_CACHE {
+                self.known.insert(word.to_owned(), self.line[start..].into());
+            }
+        }
+        self.line.len()
+    }
+
+    fn cut(&mut self, text: &str) {
+        for piece in self.tokeniser.encode(text) {
+            let next = self.counts.len() as u32;
+            let number = *self.numbers.entry(piece).or_insert(next);
+            if number == next {
+                self.counts.push(0);
+            }
+            self.line.push(number);
+        }
     }
 
     /// Counts the line that was read last.
     pub fn count(&mut self) {
-        count_pieces(&mut self.counts, &self.pieces);
-        for &word in &self.line {
-            self.cut[word].1 += 1;
+        for &number in &self.line {
+            self.counts[number as usize] += 1;
         }
     }
 
     /// Adds what was counted.
     pub fn add_to(self, counts: &mut PieceCounts) {
-        for (piece, n) in self.counts {
-            *counts.entry(piece).or_default() += n;
-        }
-        for (pieces, n) in self.cut.into_iter().filter(|(_, n)| *n > 0) {
-            for piece in pieces {
+        for (piece, number) in self.numbers {
+            let n = self.counts[number as usize];
+            if n > 0 {
                 *counts.entry(piece).or_default() += n;
             }
         }

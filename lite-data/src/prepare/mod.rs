@@ -5,7 +5,13 @@
 
 mod build;
 mod encode;
+mod inputs;
+mod lengths;
+mod number;
+mod stages;
 mod stand_in;
+mod stream;
+mod survey;
 mod text;
 
 use std::fs;
@@ -13,16 +19,16 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Archive, Corpus, DataConfig, Files, TokeniserKind};
+use crate::config::{Corpus, DataConfig, Files, TokeniserKind};
 use crate::corpus::{LineRules, read_lines};
 use crate::error::DataError;
-use crate::grammar::{self, Splits};
 use crate::manifest::{self, Manifest};
 use crate::progress::Progress;
 use crate::sources::{Found, Retry, SourceOptions, fetch, hexadecimal};
 use crate::store::PairStore;
 use crate::tokeniser::Tokeniser;
 use crate::vocabulary::Vocabulary;
+use inputs::Inputs;
 
 /// The three splits, in the order in which they are written.
 pub(crate) const SPLITS: [&str; 3] = ["train", "valid", "test"];
@@ -76,7 +82,7 @@ pub fn prepare(config: &DataConfig, options: &PrepareOptions, progress: &dyn Pro
         lock.lock().map_err(DataError::io(&lock_path))?;
     }
 
-    let inputs = find_inputs(config, options, progress)?;
+    let inputs = inputs::find(config, &source_options(options), progress)?;
     let codes = find_codes(config, options, progress)?;
     let key = key(config, &inputs, codes.as_ref());
     let root = parent.join(format!(
@@ -92,11 +98,10 @@ pub fn prepare(config: &DataConfig, options: &PrepareOptions, progress: &dyn Pro
         }
     }
     let part = parent.join(format!("{key}.part"));
-    for folder in [&part, &root] {
-        if folder.exists() {
-            fs::remove_dir_all(folder).map_err(DataError::io(folder))?;
-        }
+    if root.exists() {
+        fs::remove_dir_all(&root).map_err(DataError::io(&root))?;
     }
+    // What a killed run has finished there is used.
     fs::create_dir_all(&part).map_err(DataError::io(&part))?;
     build::build(config, &inputs, codes.as_ref(), &part, progress)?;
     fs::rename(&part, &root).map_err(DataError::io(&root))?;
@@ -125,8 +130,9 @@ impl Prepared {
                 ),
             ));
         }
-        manifest.check(root)?;
-        let store = |split: &str| PairStore::open(&root.join(format!("{split}.pairs")));
+        // The manifest's hashes cover the stores too; if nothing had to be read for that, the stores are as they were.
+        let was_read = manifest.check(root)?;
+        let store = |split: &str| PairStore::open_hashed(&root.join(format!("{split}.pairs")), was_read);
         let prepared = Prepared {
             hash: manifest.hash(),
             tokeniser: Tokeniser::load(&root.join("tokeniser.model"))?,
@@ -170,50 +176,6 @@ impl Prepared {
     }
 }
 
-/// Where the pairs come from, found and checked.
-pub(crate) enum Inputs {
-    /// Source and target of each split, or the only side.
-    Files(Vec<Vec<Found>>),
-    /// What the built-in grammar says.
-    Grammar(Box<Splits>),
-}
-
-fn find_inputs(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progress) -> Result<Inputs, DataError> {
-    if config.files.is_empty() {
-        match config.corpus {
-            Corpus::Grammar => {
-                progress.message("generating sentences");
-                return Ok(Inputs::Grammar(Box::new(grammar::generate(&config.grammar))));
-            }
-            Corpus::Archives => return Err(archives_error(&config.archives)),
-            Corpus::Files => {}
-        }
-    }
-    let options = source_options(options);
-    let Files { train, valid, test } = &config.files;
-    let mut inputs = Vec::new();
-    for (split, sides) in SPLITS.into_iter().zip([train, valid, test]) {
-        let find = |side: &str, file: &Option<_>| match file {
-            Some(file) => fetch(file, &options, progress),
-            None => Err(DataError::Config {
-                message: format!("files.{split}.{side} is missing"),
-                hint: format!(
-                    "name a local file with --set data.files.{split}.{side}=\"path\"; all {} are needed",
-                    if config.is_one_sided() { "three" } else { "six" }
-                ),
-            }),
-        };
-        let source = (!config.is_one_sided()).then(|| find("source", &sides.source));
-        inputs.push(
-            source
-                .into_iter()
-                .chain([find("target", &sides.target)])
-                .collect::<Result<_, _>>()?,
-        );
-    }
-    Ok(Inputs::Files(inputs))
-}
-
 /// The codes that the definition names instead of having them learnt.
 fn find_codes(
     config: &DataConfig,
@@ -236,18 +198,6 @@ fn source_options(options: &PrepareOptions) -> SourceOptions {
     }
 }
 
-fn archives_error(archives: &[Archive]) -> DataError {
-    DataError::Config {
-        message: format!(
-            "corpus = \"archives\": unpacking and cleaning its {} archives is not implemented yet",
-            archives.len()
-        ),
-        hint: "give local text of the same form, plain or .gz: --set data.files.train.source=\"path\" and \
-               data.files.train.target, likewise valid and test"
-            .into(),
-    }
-}
-
 /// Hash of the section and the inputs: the same inputs under other paths give the same key.
 fn key(config: &DataConfig, inputs: &Inputs, codes: Option<&Found>) -> String {
     let mut config = DataConfig {
@@ -259,23 +209,10 @@ fn key(config: &DataConfig, inputs: &Inputs, codes: Option<&Found>) -> String {
     config.tokeniser.codes = None;
     let mut hash = Sha256::new();
     hash.update(format!("lite-data {}\n", manifest::VERSION));
-    match inputs {
-        // The sentences themselves, so that a grammar that has learnt something is prepared anew.
-        Inputs::Grammar(splits) => {
-            for (source, target) in [&splits.train, &splits.valid, &splits.test].into_iter().flatten() {
-                hash.update(format!("{source}\n{target}\n"));
-            }
-        }
-        Inputs::Files(files) => {
-            config.corpus = Corpus::Files;
-            config.grammar = Default::default();
-            for file in files.iter().flatten() {
-                hash.update(format!("{}\n", file.sha256));
-                if let Some(json) = &file.json {
-                    hash.update(format!("{json:?}\n"));
-                }
-            }
-        }
+    inputs.key_lines().iter().for_each(|line| hash.update(line));
+    if let Inputs::Files(_) = inputs {
+        config.corpus = Corpus::Files;
+        config.grammar = Default::default();
     }
     if let Some(codes) = codes {
         hash.update(format!("codes {}\n", codes.sha256));

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::PrepareOptions;
-use crate::config::{Archive, Corpus, DataConfig, File, Files, Given, StandIn};
+use crate::config::{Corpus, DataConfig, File, Files, Given, StandIn};
 use crate::progress::Progress;
+use crate::sources::in_mirror;
 
 /// The section with the files in the place of the archives, if it comes to that.
 pub fn found(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progress) -> Option<DataConfig> {
@@ -19,7 +20,7 @@ pub fn found(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progr
     let whole = config
         .archives
         .iter()
-        .all(|archive| mirror.join(name(archive)).is_file());
+        .all(|archive| in_mirror(mirror, &archive.remote()).is_some());
     if whole || !given.iter().all(is_there) {
         return None;
     }
@@ -32,6 +33,7 @@ pub fn found(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progr
         corpus: Corpus::Files,
         files: stand_in.files.clone(),
         moses: None,
+        valid_every: None,
         archives: Vec::new(),
         stand_in: None,
         ..config.clone()
@@ -54,11 +56,6 @@ fn given(stand_in: &StandIn) -> Option<Vec<&Given>> {
             _ => None,
         })
         .collect()
-}
-
-/// Where a mirror keeps an archive.
-fn name(archive: &Archive) -> &str {
-    archive.url.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ureq::http::StatusCode;
 
-use super::check_file;
+use super::{Checked, check_file};
 use crate::config::Remote;
 use crate::error::DataError;
 use crate::progress::Progress;
@@ -47,13 +47,16 @@ pub(super) fn download(remote: &Remote, path: &Path, retry: &Retry, progress: &d
     }
     let part = part_path(path);
     let resumed = fs::metadata(&part).is_ok();
-    progress.begin(&format!("downloading {}", remote.path), Some(remote.size));
-    let outcome = receive(remote, &part, retry, progress).and_then(|()| match check_file(&part, remote) {
+    progress.begin(&format!("downloading {}", remote.path), remote.size);
+    // Nothing remembers the hash of a part.
+    let checked = Checked::open(Path::new(""));
+    let check = |part: &Path| check_file(part, remote, &checked);
+    let outcome = receive(remote, &part, retry, progress).and_then(|()| match check(&part) {
         // What an earlier run left may belong to another version of the file: once more from the first byte.
         Err(DataError::WrongFile { .. }) if resumed => {
             remove(&part)?;
             receive(remote, &part, retry, progress)?;
-            check_file(&part, remote)
+            check(&part)
         }
         outcome => outcome,
     });
@@ -127,11 +130,11 @@ fn give_up(remote: &Remote, message: String) -> DataError {
 fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), Failure> {
     let here = |error| Failure::Here(DataError::io(part)(error));
     let mut have = fs::metadata(part).map(|metadata| metadata.len()).unwrap_or(0);
-    if have > remote.size {
+    if remote.size.is_some_and(|size| have > size) {
         remove(part).map_err(Failure::Here)?;
         have = 0;
     }
-    if have == remote.size {
+    if remote.size == Some(have) {
         // Also an empty file has to exist.
         OpenOptions::new().create(true).append(true).open(part).map_err(here)?;
         return Ok(());
@@ -159,6 +162,8 @@ fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), 
             }
             true
         }
+        // Of a file of unknown size, all may be here already.
+        StatusCode::RANGE_NOT_SATISFIABLE if remote.size.is_none() && total(&response) == Some(have) => return Ok(()),
         StatusCode::RANGE_NOT_SATISFIABLE => {
             remove(part).map_err(Failure::Here)?;
             return Err(Failure::Passing("the server has no such byte range".into()));
@@ -182,30 +187,41 @@ fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), 
             .open(part)
             .map_err(here)?
     };
+    // Where the definition names no size, the server may.
+    let size = remote.size.or(match status {
+        StatusCode::PARTIAL_CONTENT => total(&response),
+        _ => header(&response, "content-length").and_then(|length| length.parse().ok()),
+    });
     // One byte more than expected is enough to know that the file is another one.
-    let mut body = response.into_body().into_reader().take(remote.size - have + 1);
+    let most = size.map_or(u64::MAX, |size| size.saturating_sub(have).saturating_add(1));
+    let mut body = response.into_body().into_reader().take(most);
+    let of = |have: u64| match size {
+        Some(size) => format!("{have} of {size} bytes"),
+        None => format!("{have} bytes"),
+    };
     let mut buffer = vec![0; 1 << 16];
     loop {
         let n = match body.read(&mut buffer) {
-            Ok(0) if have < remote.size => {
-                return Err(Failure::Passing(format!(
-                    "the connection ended after {have} of {} bytes",
-                    remote.size
-                )));
+            Ok(0) if size.is_some_and(|size| have < size) => {
+                return Err(Failure::Passing(format!("the connection ended after {}", of(have))));
             }
             Ok(0) => return Ok(()),
             Ok(n) => n,
-            Err(error) => {
-                return Err(Failure::Passing(format!(
-                    "{error} after {have} of {} bytes",
-                    remote.size
-                )));
-            }
+            Err(error) => return Err(Failure::Passing(format!("{error} after {}", of(have)))),
         };
         file.write_all(&buffer[..n]).map_err(here)?;
         have += n as u64;
-        progress.advance(have.min(remote.size));
+        progress.advance(have.min(size.unwrap_or(u64::MAX)));
     }
+}
+
+fn header<'a, T>(response: &'a ureq::http::Response<T>, name: &str) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+/// The size of the whole file, behind the slash of `bytes 5-9/10` or `bytes */10`.
+fn total<T>(response: &ureq::http::Response<T>) -> Option<u64> {
+    header(response, "content-range")?.rsplit_once('/')?.1.parse().ok()
 }
 
 fn agent() -> ureq::Agent {

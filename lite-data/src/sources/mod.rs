@@ -1,5 +1,7 @@
 //! The files that a corpus is made of: found on this machine, in a mirror, or downloaded; never used unchecked.
 
+pub(crate) mod archive;
+mod checked;
 mod download;
 
 use std::fs;
@@ -12,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{File, Given, JsonField, Remote, TableFile};
 use crate::error::DataError;
 use crate::progress::Progress;
+pub(crate) use checked::Checked;
 pub use download::Retry;
 
 /// Where files may come from.
@@ -19,7 +22,7 @@ pub use download::Retry;
 pub struct SourceOptions {
     /// Where downloads are kept.
     pub downloads: PathBuf,
-    /// A folder that holds the same files under their `path`; asked before the network.
+    /// A folder that holds the same files under their `path`, or side by side; asked before the network.
     pub mirror: Option<PathBuf>,
     /// Never use the network.
     pub offline: bool,
@@ -42,16 +45,20 @@ pub struct Found {
     pub json: Option<JsonField>,
 }
 
+/// The name of the list of hashes in a folder.
+pub(crate) const CHECKED: &str = ".checked.json";
+
 /// Finds a file, downloading it if need be, and checks it.
 pub fn fetch(file: &File, options: &SourceOptions, progress: &dyn Progress) -> Result<Found, DataError> {
+    let checked = Checked::open(&options.downloads.join(CHECKED));
     match file {
-        File::Local(path) => local(path, path.display().to_string()),
-        File::Remote(remote) => fetch_remote(remote, options, progress),
-        File::Given(given) => find_given(given, options),
+        File::Local(path) => local(path, path.display().to_string(), &checked),
+        File::Remote(remote) => fetch_remote(remote, options, &checked, progress),
+        File::Given(given) => find_given(given, options, &checked),
         File::Field(field) => {
             let mut found = match &field.file {
-                TableFile::Remote(remote) => fetch_remote(remote, options, progress),
-                TableFile::Given(given) => find_given(given, options),
+                TableFile::Remote(remote) => fetch_remote(remote, options, &checked, progress),
+                TableFile::Given(given) => find_given(given, options, &checked),
             }?;
             found.name += &format!("#{}", field.json.field);
             found.json = Some(field.json.clone());
@@ -60,8 +67,8 @@ pub fn fetch(file: &File, options: &SourceOptions, progress: &dyn Progress) -> R
     }
 }
 
-fn local(path: &Path, name: String) -> Result<Found, DataError> {
-    let (size, sha256) = hash_file(path)?;
+fn local(path: &Path, name: String, checked: &Checked) -> Result<Found, DataError> {
+    let (size, sha256, _) = checked.hash(path)?;
     Ok(Found {
         path: path.into(),
         name,
@@ -71,7 +78,7 @@ fn local(path: &Path, name: String) -> Result<Found, DataError> {
     })
 }
 
-fn find_given(given: &Given, options: &SourceOptions) -> Result<Found, DataError> {
+fn find_given(given: &Given, options: &SourceOptions, checked: &Checked) -> Result<Found, DataError> {
     let in_mirror = options.mirror.as_ref().map(|mirror| mirror.join(&given.path));
     let places = in_mirror.into_iter().chain([given.path.clone()]);
     let places: Vec<PathBuf> = places.collect();
@@ -87,7 +94,7 @@ fn find_given(given: &Given, options: &SourceOptions) -> Result<Found, DataError
             ),
         });
     };
-    let found = local(path, given.path.display().to_string())?;
+    let found = local(path, given.path.display().to_string(), checked)?;
     let wrong = |what, found: String, expected: String| DataError::WrongFile {
         path: path.clone(),
         what,
@@ -105,13 +112,16 @@ fn find_given(given: &Given, options: &SourceOptions) -> Result<Found, DataError
     }
 }
 
-fn fetch_remote(remote: &Remote, options: &SourceOptions, progress: &dyn Progress) -> Result<Found, DataError> {
+fn fetch_remote(
+    remote: &Remote,
+    options: &SourceOptions,
+    checked: &Checked,
+    progress: &dyn Progress,
+) -> Result<Found, DataError> {
     check_relative(&remote.path)?;
     if let Some(mirror) = &options.mirror {
-        let path = mirror.join(&remote.path);
-        if path.is_file() {
-            check_file(&path, remote)?;
-            return Ok(found(path, remote));
+        if let Some(path) = in_mirror(mirror, remote) {
+            return found(&path, remote, checked);
         }
         progress.message(&format!(
             "`{}` is not in the mirror `{}`",
@@ -120,9 +130,10 @@ fn fetch_remote(remote: &Remote, options: &SourceOptions, progress: &dyn Progres
         ));
     }
     let path = options.downloads.join(&remote.path);
+    let first = first_hash_path(&path);
     if path.is_file() {
-        match check_file(&path, remote) {
-            Ok(()) => return Ok(found(path, remote)),
+        match found(&path, &with_first_hash(remote, &first), checked) {
+            Ok(found) => return Ok(found),
             Err(error) if options.offline => return Err(error),
             Err(error) => progress.message(&format!("{error}; fetching it again")),
         }
@@ -131,21 +142,57 @@ fn fetch_remote(remote: &Remote, options: &SourceOptions, progress: &dyn Progres
         return Err(DataError::Download {
             url: remote.url.clone(),
             message: format!("`{}` is not there, and the network is off (offline)", path.display()),
-            hint: "leave --offline out, or name a folder that has the file with --mirror".into(),
+            hint: format!(
+                "leave --offline out, or name a folder that has `{}` with --mirror",
+                remote.path
+            ),
         });
     }
     download::download(remote, &path, &options.retry, progress)?;
-    Ok(found(path, remote))
+    let found = found(&path, remote, checked)?;
+    if remote.sha256.is_none() {
+        progress.message(&format!(
+            "`{}` has no known hash; its {} bytes have sha256 {}, which is held to from now on",
+            remote.path, found.size, found.sha256
+        ));
+        fs::write(&first, &found.sha256).map_err(DataError::io(&first))?;
+    }
+    Ok(found)
 }
 
-fn found(path: PathBuf, remote: &Remote) -> Found {
-    Found {
-        path,
-        name: remote.path.clone(),
-        size: remote.size,
-        sha256: remote.sha256.clone(),
-        json: None,
+/// Where a mirror has a file: under its path, or by itself.
+pub(crate) fn in_mirror(mirror: &Path, remote: &Remote) -> Option<PathBuf> {
+    let name = Path::new(&remote.path).file_name().unwrap_or_default();
+    let places = [mirror.join(&remote.path), mirror.join(name)];
+    places.into_iter().find(|path| path.is_file())
+}
+
+/// Where the hash of the first download is kept, if the definition names none.
+fn first_hash_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sha256");
+    name.into()
+}
+
+fn with_first_hash(remote: &Remote, first: &Path) -> Remote {
+    let mut remote = remote.clone();
+    if remote.sha256.is_none() {
+        let kept = fs::read_to_string(first).ok().map(|hash| hash.trim().to_owned());
+        remote.sha256 = kept.filter(|hash| !hash.is_empty());
     }
+    remote
+}
+
+/// A file that is as the definition says.
+fn found(path: &Path, remote: &Remote, checked: &Checked) -> Result<Found, DataError> {
+    let (size, sha256) = check_file(path, remote, checked)?;
+    Ok(Found {
+        path: path.to_path_buf(),
+        name: remote.path.clone(),
+        size,
+        sha256,
+        json: None,
+    })
 }
 
 /// A definition must not write outside of the download folder.
@@ -160,8 +207,8 @@ fn check_relative(path: &str) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Holds a file to the size and hash that the definition names.
-fn check_file(path: &Path, remote: &Remote) -> Result<(), DataError> {
+/// Holds a file to the size and hash that the definition names, as far as it does; returns both.
+fn check_file(path: &Path, remote: &Remote, checked: &Checked) -> Result<(u64, String), DataError> {
     let size = fs::metadata(path).map_err(DataError::io(path))?.len();
     let wrong = |what, found: String, expected: String| {
         Err(DataError::WrongFile {
@@ -171,14 +218,14 @@ fn check_file(path: &Path, remote: &Remote) -> Result<(), DataError> {
             expected,
         })
     };
-    if size != remote.size {
-        return wrong("size", size.to_string(), remote.size.to_string());
+    if let Some(expected) = remote.size.filter(|&expected| expected != size) {
+        return wrong("size", size.to_string(), expected.to_string());
     }
-    let (_, sha256) = hash_file(path)?;
-    if !sha256.eq_ignore_ascii_case(&remote.sha256) {
-        return wrong("sha256", sha256, remote.sha256.clone());
+    let (size, sha256, _) = checked.hash(path)?;
+    match &remote.sha256 {
+        Some(expected) if !sha256.eq_ignore_ascii_case(expected) => wrong("sha256", sha256, expected.clone()),
+        _ => Ok((size, sha256)),
     }
-    Ok(())
 }
 
 /// Size and SHA-256 of a file, as lower-case hexadecimal digits.
@@ -252,8 +299,8 @@ mod tests {
         let mut remote = Remote {
             url: "http://nowhere.invalid/a".into(),
             path: "c/a".into(),
-            size: 3,
-            sha256: sha256.clone(),
+            size: Some(3),
+            sha256: Some(sha256.clone()),
         };
         let error = fetch(&File::Remote(remote.clone()), &options, &Silent).unwrap_err();
         assert!(error.to_string().contains("network is off"), "{error}");
@@ -264,7 +311,12 @@ mod tests {
         let found = fetch(&File::Remote(remote.clone()), &options, &Silent).unwrap();
         assert_eq!((found.size, found.sha256, found.name.as_str()), (3, sha256, "c/a"));
 
-        remote.sha256 = "00".into();
+        remote.path = "elsewhere/a".into();
+        fs::write(folder.path().join("mirror/a"), "abc").unwrap();
+        let found = fetch(&File::Remote(remote.clone()), &options, &Silent).unwrap();
+        assert_eq!(found.path, folder.path().join("mirror/a"));
+
+        remote.sha256 = Some("00".into());
         let error = fetch(&File::Remote(remote.clone()), &options, &Silent).unwrap_err();
         assert!(matches!(error, DataError::WrongFile { what: "sha256", .. }), "{error}");
         remote.path = "../a".into();

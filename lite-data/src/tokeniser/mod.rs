@@ -1,5 +1,6 @@
 //! From a line to pieces and back.
 
+mod lines;
 mod proto;
 mod sentence_piece;
 mod subword_nmt;
@@ -8,6 +9,7 @@ mod train;
 use std::fs;
 use std::path::Path;
 
+pub use lines::LineTokeniser;
 pub use sentence_piece::{SPACE, SentencePiece};
 pub use subword_nmt::SubwordNmt;
 pub use train::{WordCounts, train};

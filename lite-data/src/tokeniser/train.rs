@@ -34,6 +34,21 @@ impl WordCounts {
         }
     }
 
+    /// Adds the counts of another table.
+    pub fn merge(&mut self, mut other: WordCounts) {
+        if other.words.len() > self.words.len() {
+            std::mem::swap(self, &mut other);
+        }
+        for (word, count) in other.words {
+            *self.words.entry(word).or_default() += count;
+        }
+    }
+
+    /// How many different words there are.
+    pub fn n_words(&self) -> usize {
+        self.words.len()
+    }
+
     /// The words and their counts, in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.words.iter().map(|(word, &count)| (word.as_str(), count))

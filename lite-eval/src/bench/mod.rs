@@ -124,7 +124,9 @@ pub fn vocabulary_sizes(definition: &Definition, given: &[usize]) -> Result<Voca
     let data: DataConfig = definition.section("data")?;
     let size = match data.tokeniser.kind {
         TokeniserKind::Sentencepiece => Some(data.tokeniser.vocabulary_size),
-        TokeniserKind::SubwordNmt | TokeniserKind::Words | TokeniserKind::None => data.vocabulary.max_words,
+        // About as many pieces as merges.
+        TokeniserKind::SubwordNmt => data.vocabulary.max_words.or(Some(data.tokeniser.merges)),
+        TokeniserKind::Words | TokeniserKind::None => data.vocabulary.max_words,
     };
     let size = size.ok_or_else(|| SizeError::Unknown(definition.name.clone()))?;
     Ok(VocabularySizes::joint(

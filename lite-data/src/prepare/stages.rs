@@ -1,0 +1,87 @@
+//! How far preparation has come, so that a killed one goes on with the step that it was in.
+//!
+//! `stages.json` in the unfinished folder names the files of each finished step with their sizes, and what was counted by
+//! then. A step counts if it and all before it have their files; files are synced before they are named.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::DataError;
+use crate::manifest::SplitReport;
+
+const NAME: &str = "stages.json";
+
+/// The finished steps of an unfinished folder.
+pub struct Stages {
+    folder: PathBuf,
+    done: Vec<Stage>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stage {
+    name: String,
+    files: Vec<(String, u64)>,
+    reports: Vec<SplitReport>,
+}
+
+impl Stages {
+    /// What a folder has; nothing if it is new or its list cannot be read.
+    pub fn open(folder: &Path) -> Self {
+        let text = fs::read(folder.join(NAME)).unwrap_or_default();
+        let mut done: Vec<Stage> = serde_json::from_slice(&text).unwrap_or_default();
+        let has_files = |stage: &Stage| {
+            let has =
+                |(name, size): &(String, u64)| fs::metadata(folder.join(name)).is_ok_and(|file| file.len() == *size);
+            stage.files.iter().all(has)
+        };
+        let n = done.iter().take_while(|stage| has_files(stage)).count();
+        done.truncate(n);
+        Stages {
+            folder: folder.to_path_buf(),
+            done,
+        }
+    }
+
+    /// Whether a step is finished.
+    pub fn has(&self, name: &str) -> bool {
+        self.done.iter().any(|stage| stage.name == name)
+    }
+
+    /// What was counted by the end of the last finished step.
+    pub fn reports(&self) -> Vec<SplitReport> {
+        self.done.last().map(|stage| stage.reports.clone()).unwrap_or_default()
+    }
+
+    /// Puts a finished step on the list.
+    pub fn finish(&mut self, name: &str, files: &[impl AsRef<str>], reports: &[SplitReport]) -> Result<(), DataError> {
+        let mut named = Vec::new();
+        for file in files.iter().map(AsRef::as_ref) {
+            let path = self.folder.join(file);
+            let opened = fs::File::open(&path).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
+            named.push((file.to_owned(), opened.map_err(DataError::io(&path))?.len()));
+        }
+        self.done.push(Stage {
+            name: name.to_owned(),
+            files: named,
+            reports: reports.to_vec(),
+        });
+        let (path, part) = (self.folder.join(NAME), self.folder.join("stages.json.part"));
+        let text = serde_json::to_vec(&self.done)
+            .map_err(|error| DataError::damaged(&path, format!("cannot be written: {error}")))?;
+        fs::write(&part, text)
+            .and_then(|()| fs::File::open(&part)?.sync_all())
+            .map_err(DataError::io(&part))?;
+        fs::rename(&part, &path).map_err(DataError::io(&path))
+    }
+
+    /// Takes the list away: the folder is complete.
+    pub fn remove(self) -> Result<(), DataError> {
+        let path = self.folder.join(NAME);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DataError::io(&path)(error)),
+            _ => Ok(()),
+        }
+    }
+}
