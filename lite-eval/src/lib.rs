@@ -12,7 +12,8 @@
 //! - [`tables`] and [`plot`] make what is shown from records alone; [`text_table`] writes a table in three formats.
 //! - [`cost`]: parameters and Mult-Adds of definitions, beside the published ones.
 //! - [`workers`]: independent pieces of work, a core each, results in order.
-//! - [`mod@bench`] measures decoding and training of a definition with random weights; [`device`] opens a device by name.
+//! - [`mod@bench`] measures decoding and training of a definition with random weights; [`device`] opens a device by name, [`precision`] says
+//!   what it computes in.
 //!
 //! It knows no optimiser and no training data; training meets it in a run folder.
 
@@ -34,6 +35,7 @@ pub mod metrics;
 mod numpy;
 pub mod perplexity;
 pub mod plot;
+pub mod precision;
 pub mod run;
 pub mod search;
 pub mod tables;

@@ -88,7 +88,11 @@ fn compressed(root: &TempDir, run: &Path, arguments: &[&str]) -> PathBuf {
 const LINES: &str = "le chat noir\nici\n\nbien et encore le chat\n";
 
 fn translated(flag: &str, model: &Path) -> String {
-    let mut command = program(&["translate", flag, path(model), "--json"]);
+    translated_in("f32", flag, model)
+}
+
+fn translated_in(precision: &str, flag: &str, model: &Path) -> String {
+    let mut command = program(&["translate", flag, path(model), "--json", "--precision", precision]);
     stdout(&command.write_stdin(LINES).assert().code(0))
 }
 
@@ -127,6 +131,11 @@ fn a_file_has_the_weights_that_its_codes_stand_for_and_translates_with_them() {
         weights::write(&as_floats, &folder.join("model.safetensors")).unwrap();
         seal_weights(&folder.join("model.safetensors")).unwrap();
         assert_eq!(translated("--model", &out), translated("--run", &folder));
+        // A file is computed in integers unless told otherwise.
+        let mut command = program(&["translate", "--model", path(&out), "--json"]);
+        let by_default = stdout(&command.write_stdin(LINES).assert().code(0));
+        assert_eq!(by_default, translated_in("int8", "--run", &folder));
+        assert_ne!(by_default, translated("--run", &folder));
         // Made again, it has the same bytes.
         let bytes = fs::read(&out).unwrap();
         let (root, folder) = run(arch);

@@ -204,6 +204,28 @@ fn altered_weights_are_named() {
 }
 
 #[test]
+fn a_translation_in_8_bits_scores_as_one_of_floats() {
+    let (_root, run) = run();
+    let scores = |arguments: &[&str]| -> Vec<f64> {
+        let found = stdout(&translate(&run, arguments, "le chat\nici\n").code(0));
+        let lines = found
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines
+            .map(|line| line["hypotheses"][0]["score"].as_f64().unwrap())
+            .collect()
+    };
+    let floats = scores(&["--json"]);
+    let int8 = scores(&["--json", "--precision", "int8"]);
+    for (floats, int8) in floats.iter().zip(&int8) {
+        assert!(
+            floats != int8 && (floats - int8).abs() < 0.03 * floats.abs(),
+            "{floats} {int8}"
+        );
+    }
+}
+
+#[test]
 fn a_run_is_evaluated_and_its_scores_are_those_of_its_hypotheses() {
     let (root, run) = run();
     let data = root.path().join("data");
@@ -255,6 +277,16 @@ fn errors_offer_what_was_probably_meant() {
             &["bench", "--exp", "quick", "--device", "cdua"],
             2,
             "did you mean `cuda`?",
+        ),
+        (
+            &["translate", "--run", "nowhere", "--precision", "int"],
+            2,
+            "did you mean `int8`?",
+        ),
+        (
+            &["bench", "train", "--precision", "int8"],
+            1,
+            "int8 translates, it does not train",
         ),
         (
             &["bench", "beam", "--arch", "transfromer"],

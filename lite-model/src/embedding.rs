@@ -18,6 +18,13 @@ pub struct Embedding {
     int8: Option<Arc<Int8Matrix>>,
 }
 
+/// The vectors of a vocabulary, `[vocabulary_size, d_model]`.
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is made")]
+pub(crate) enum Table {
+    Floats(Tensor<2>),
+    Int8(Arc<Int8Matrix>),
+}
+
 /// A table drawn from `N(0, d_model^-0.5)`, with zeros for padding where `zero_padding` says so.
 pub(crate) fn table(size: usize, d_model: usize, zero_padding: bool, device: &Device) -> Param<Tensor<2>> {
     let std = (d_model as f64).powf(-0.5);
@@ -61,12 +68,15 @@ impl Embedding {
         }
     }
 
-    /// Takes the table of floats away, so that it can be packed elsewhere, and leaves a row of it.
-    pub(crate) fn take_table(&mut self) -> Tensor<2> {
+    /// Takes the table away, so that it can be packed elsewhere, and leaves a row of it; one in 8 bits is shared.
+    pub(crate) fn take_table(&mut self) -> Table {
+        if let Some(table) = &self.int8 {
+            return Table::Int8(table.clone());
+        }
         let weight = self.weight();
         let row = weight.clone().narrow(0, 0, 1).into_data();
         self.weight = Some(Param::from_tensor(Tensor::from_data(row, &weight.device())));
-        weight
+        Table::Floats(weight)
     }
 
     /// The vectors of `tokens`, times the square root of `d_model`.

@@ -21,11 +21,19 @@ pub struct Linear {
     int8: Option<Arc<Int8Linear>>,
 }
 
+/// What a linear layer consists of.
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is made")]
+pub(crate) enum LinearParts {
+    /// Weights of `[d_input, d_output]`, a bias of `[d_output]`.
+    Floats(Tensor<2>, Option<Tensor<1>>),
+    Int8(Arc<Int8Linear>),
+}
+
 /// A linear layer with weights of 8 bits.
 #[derive(Debug)]
 pub struct Int8Linear {
     /// `[d_output, d_input]`
-    pub weight: Int8Matrix,
+    pub weight: Arc<Int8Matrix>,
     /// `[d_output]`
     pub bias: Option<Vec<f32>>,
 }
@@ -51,13 +59,12 @@ impl Linear {
         }
     }
 
-    /// The weights and the bias of a layer of floats alone.
-    ///
-    /// # Panics
-    ///
-    /// The layer has weights of 8 bits.
-    pub(crate) fn into_parts(self) -> (Tensor<2>, Option<Tensor<1>>) {
-        (self.weight(), self.bias())
+    /// The weights and the bias alone.
+    pub(crate) fn into_parts(self) -> LinearParts {
+        match self.int8 {
+            Some(int8) => LinearParts::Int8(int8),
+            None => LinearParts::Floats(self.weight(), self.bias()),
+        }
     }
 
     /// The weights of a layer of floats, `[d_input, d_output]`.
@@ -93,7 +100,7 @@ impl Linear {
             builder.push(&channel);
         }
         self.int8 = Some(Arc::new(Int8Linear {
-            weight: builder.finish(),
+            weight: Arc::new(builder.finish()),
             bias: self.bias.take().map(|bias| floats(bias.into_value())),
         }));
     }

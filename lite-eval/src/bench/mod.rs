@@ -25,6 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use noise::{Noise, Watch};
 
+use crate::precision::Precision;
+
 /// What is timed.
 #[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
@@ -67,6 +69,8 @@ pub struct Workload {
     pub beam: usize,
     /// Its length penalty.
     pub length_penalty: f32,
+    /// What a search computes in.
+    pub precision: Precision,
 }
 
 /// How often a workload is computed.
@@ -250,6 +254,7 @@ mod tests {
                 target_length: 7,
                 beam: 2,
                 length_penalty: 0.6,
+                precision: Precision::F32,
             };
             let repetitions = Repetitions { warmup: 1, steps: 3 };
             let found = measure(&workload, repetitions, 1, &device).unwrap();

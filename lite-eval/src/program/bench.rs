@@ -86,6 +86,7 @@ fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
     arguments.use_threads()?;
     let device = arguments.device.device.open()?;
     let workload = arguments.workload(task)?;
+    workload.precision.check(&device)?;
     let repetitions = Repetitions {
         warmup: arguments.warmup,
         steps: arguments.steps,
@@ -128,7 +129,7 @@ fn describe(arguments: &workload::Arguments, workload: &Workload, found: &Measur
         "beam": if workload.task == Task::Beam { workload.beam } else { 1 },
         "threads": rayon::current_num_threads(),
         "device": arguments.device.device.name(),
-        "dtype": "f32",
+        "dtype": workload.precision.name(),
     });
     let about = json!({
         "version": env!("CARGO_PKG_VERSION"),

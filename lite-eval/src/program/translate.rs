@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::cut_message;
+use lite_eval::precision::Precision;
 use lite_eval::run::Run;
 use lite_eval::{Hypothesis, Translator, fit};
+use lite_model::device::is_host;
 use serde::Serialize;
 
 use super::search::SearchArguments;
@@ -25,6 +27,9 @@ use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines
 pub struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
+    /// f32, or int8: weights and inputs of 8 bits, faster on a CPU [default: f32 of a run, int8 of a compressed model]
+    #[arg(long, value_name = "PRECISION")]
+    precision: Option<Precision>,
     /// Whether a line is text or pieces between spaces
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     input_format: InputFormat,
@@ -59,8 +64,15 @@ const BATCHES_READ: usize = 8;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
-    let run = Run::open(arguments.model.path()?, &device)?;
-    let run = run.map_model(|model, config| Translator::new(model, config, &device));
+    let path = arguments.model.path()?;
+    let precision = match arguments.precision {
+        Some(precision) => precision,
+        None if path.is_file() && is_host(&device) => Precision::Int8,
+        None => Precision::F32,
+    };
+    precision.check(&device)?;
+    let run = Run::open(path, &device)?;
+    let run = run.map_model(|model, config| Translator::new(precision.of(model), config, &device));
     let config = arguments.search.config(&run.decode)?;
     let references = arguments.reference.as_deref().map(read_lines).transpose()?;
     let stdin = io::stdin();

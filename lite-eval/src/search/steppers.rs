@@ -36,15 +36,19 @@ impl Stepper for HostStepper<'_> {
 ///
 /// A transposed view would be repacked in every step, which costs several times the product of a few rows.
 #[derive(Debug, Clone)]
-pub struct Projection(Tensor<2>);
+pub struct Projection(Option<Tensor<2>>);
 
 impl Projection {
     /// Of a model, once for many batches.
     pub fn new(model: &Seq2Seq) -> Self {
+        // Integers are packed in the model as a step reads them.
+        if model.int8_projection().is_some() {
+            return Self(None);
+        }
         let weight = model.projection();
         let device = weight.device();
         // By way of the host: there, the transposed order becomes the order in memory.
-        Self(Tensor::from_data(weight.transpose().into_data(), &device))
+        Self(Some(Tensor::from_data(weight.transpose().into_data(), &device)))
     }
 }
 
@@ -102,7 +106,10 @@ impl Stepper for TensorStepper<'_> {
             .model
             .step(Tensor::<2, Int>::from_data(tokens, &self.device), &mut self.state);
         let [_, source_length] = output.attention.dims();
-        let logits = output.features.matmul(self.projection.0.clone());
+        let logits = match &self.projection.0 {
+            Some(projection) => output.features.matmul(projection.clone()),
+            None => self.model.logits(output.features),
+        };
         let [_, vocabulary_size] = logits.dims();
         let [logits, attention] = Transaction::default()
             .register(logits)

@@ -12,6 +12,7 @@ use super::store::Store;
 use super::team::{Team, share};
 use super::weights::{Cross, Layer, Mixer, MixerKind, Taps, floats, norm};
 use crate::config::Activation;
+use crate::embedding::Table;
 use crate::positions::Positions;
 use crate::seq2seq::Decoder;
 use crate::simd::vectorised;
@@ -92,28 +93,26 @@ impl HostDecoder {
     /// Whether a decoder's layers are among those that are computed here.
     pub(super) fn computes(decoder: &Decoder) -> bool {
         let is_known = |layer: &crate::decoder::DecoderLayer| {
-            layer.encoder_attn.is_some()
-                && layer.feed_forward.activation != Activation::Gelu
-                && layer.feed_forward.fc1.int8().is_none()
+            layer.encoder_attn.is_some() && layer.feed_forward.activation != Activation::Gelu
         };
-        let is_float = decoder.int8_projection.is_none();
-        is_float && decoder.cells.is_empty() && !decoder.layers.is_empty() && decoder.layers.iter().all(is_known)
+        decoder.cells.is_empty() && !decoder.layers.is_empty() && decoder.layers.iter().all(is_known)
     }
 
     /// Packs a decoder's weights; `table` is the encoder's, where both have one.
-    pub(super) fn take(decoder: Decoder, table: Option<Tensor<2>>) -> Self {
+    pub(super) fn take(decoder: Decoder, table: Option<Table>) -> Self {
         let mut store = Store::default();
         let table = match (table, decoder.embed_tokens) {
             (Some(table), _) => table,
             (None, Some(mut embedding)) => embedding.take_table(),
             (None, None) => unreachable!("a decoder without a table of its own has the encoder's"),
         };
-        let [_, d_model] = table.dims();
-        let table = Matrix::pack_transposed(&mut store, &floats(table), d_model);
-        let projection = decoder.embed_out.map(|weight| {
-            let weight = weight.into_value();
-            Matrix::pack_transposed(&mut store, &floats(weight), d_model)
-        });
+        let table = pack_table(&mut store, table);
+        let d_model = table.d_input;
+        let projection = match (decoder.embed_out, decoder.int8_projection) {
+            (Some(weight), _) => Some(Table::Floats(weight.into_value())),
+            (None, projection) => projection.map(Table::Int8),
+        };
+        let projection = projection.map(|weight| pack_table(&mut store, weight));
         let mut parts = Vec::new();
         let layers = decoder.layers.into_iter();
         let layers = layers
@@ -465,6 +464,16 @@ impl HostDecoder {
             })
         };
         state.sources.iter().enumerate().map(most).collect()
+    }
+}
+
+fn pack_table(store: &mut Store, table: Table) -> Matrix {
+    match table {
+        Table::Floats(table) => {
+            let [_, d_model] = table.dims();
+            Matrix::pack_transposed(store, &floats(table), d_model)
+        }
+        Table::Int8(table) => Matrix::int8(table, None),
     }
 }
 

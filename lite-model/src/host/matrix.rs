@@ -2,10 +2,14 @@
 //!
 //! A general matrix product packs its operands anew each time, which costs more than the product itself where there are
 //! a handful of rows: the beams of a sentence. Here a panel `[d_input, 16]` lies in memory as it is read, and up to six
-//! rows are multiplied with it at a time, their sums in registers.
+//! rows are multiplied with it at a time, their sums in registers. Where a model is in 8 bits, so is its matrix, and the
+//! product is that of [`kernels::int8`](crate::kernels::int8), with panels as wide.
+
+use std::sync::Arc;
 
 use super::store::{Line, Place, Store};
 use crate::config::Activation;
+use crate::kernels::int8::Int8Matrix;
 use crate::simd::{Arithmetic, Kernel, exp, prefetch, vectorised};
 
 /// Rows whose sums fit into the registers of a processor with sixteen.
@@ -18,11 +22,17 @@ const AHEAD: usize = 16;
 /// A matrix `[d_input, d_output]`, and a bias.
 #[derive(Debug)]
 pub(super) struct Matrix {
-    place: Place,
+    weights: Weights,
     /// Filled up to whole panels.
     bias: Vec<f32>,
     pub(super) d_input: usize,
     pub(super) d_output: usize,
+}
+
+#[derive(Debug)]
+enum Weights {
+    Floats(Place),
+    Int8(Arc<Int8Matrix>),
 }
 
 /// Rows side by side: row `i` begins at `i * stride`.
@@ -179,7 +189,7 @@ impl Matrix {
                 line.0[..width].copy_from_slice(&row[first..first + width]);
             }
         }
-        Self::new(place, d_input, d_output, bias)
+        Self::new(Weights::Floats(place), d_input, d_output, bias)
     }
 
     /// Of the transposed matrix's values, `[d_output, d_input]` row by row.
@@ -194,14 +204,20 @@ impl Matrix {
                 }
             }
         }
-        Self::new(place, d_input, d_output, None)
+        Self::new(Weights::Floats(place), d_input, d_output, None)
     }
 
-    fn new(place: Place, d_input: usize, d_output: usize, bias: Option<&[f32]>) -> Self {
+    /// A matrix in 8 bits, as it is.
+    pub(super) fn int8(weights: Arc<Int8Matrix>, bias: Option<&[f32]>) -> Self {
+        let (d_input, d_output) = (weights.d_input(), weights.d_output());
+        Self::new(Weights::Int8(weights), d_input, d_output, bias)
+    }
+
+    fn new(weights: Weights, d_input: usize, d_output: usize, bias: Option<&[f32]>) -> Self {
         let mut bias = bias.unwrap_or_default().to_vec();
         bias.resize(d_output.next_multiple_of(Line::WIDTH), 0.0);
         Self {
-            place,
+            weights,
             bias,
             d_input,
             d_output,
@@ -214,8 +230,15 @@ impl Matrix {
 
     /// Column `column`, times `scale`.
     pub(super) fn column(&self, store: &Store, column: usize, scale: f32, out: &mut [f32]) {
+        let place = match &self.weights {
+            Weights::Floats(place) => place,
+            Weights::Int8(weights) => {
+                weights.channel(column, out);
+                return out.iter_mut().for_each(|x| *x *= scale);
+            }
+        };
         let panel = column / Line::WIDTH * self.d_input;
-        let lines = &store.lines(&self.place)[panel..panel + self.d_input];
+        let lines = &store.lines(place)[panel..panel + self.d_input];
         for (out, line) in out.iter_mut().zip(lines) {
             *out = scale * line.0[column % Line::WIDTH];
         }
@@ -231,9 +254,24 @@ impl Matrix {
         out: Columns<'_>,
     ) {
         assert!(x.n <= out.n_rows && panels.end <= self.n_panels());
+        let place = match &self.weights {
+            Weights::Floats(place) => place,
+            Weights::Int8(weights) => {
+                let rows = weights.quantise(x.values, x.stride, x.n);
+                return weights.multiply(&rows, panels, Some(self.own_bias()), |row, first, values| {
+                    // SAFETY: the columns of a panel of this thread's.
+                    let out = unsafe { out.row(row, first, values.len()) };
+                    vectorised(Activate {
+                        activation,
+                        values,
+                        out,
+                    });
+                });
+            }
+        };
         vectorised(Multiply {
             matrix: self,
-            lines: store.lines(&self.place),
+            lines: store.lines(place),
             x,
             panels,
             activation,
@@ -255,13 +293,25 @@ impl Matrix {
     /// Gives the product with `x`, of the columns of run `run`, to `take(row, first_column, values)`, a row after the other.
     pub(super) fn multiply_into(&self, store: &Store, x: Rows<'_>, run: usize, take: impl FnMut(usize, usize, &[f32])) {
         let first = run * self.panels_of_run();
+        let panels = first..self.n_panels().min(first + self.panels_of_run());
+        let place = match &self.weights {
+            Weights::Floats(place) => place,
+            Weights::Int8(weights) => {
+                let rows = weights.quantise(x.values, x.stride, x.n);
+                return weights.multiply(&rows, panels, Some(self.own_bias()), take);
+            }
+        };
         vectorised(MultiplyInto {
             matrix: self,
-            lines: store.lines(&self.place),
+            lines: store.lines(place),
             x,
-            panels: first..self.n_panels().min(first + self.panels_of_run()),
+            panels,
             take,
         });
+    }
+
+    fn own_bias(&self) -> &[f32] {
+        &self.bias[..self.d_output]
     }
 
     #[inline(always)]
@@ -300,7 +350,7 @@ impl Kernel for Multiply<'_> {
                     tile::<A, R, false>(values, x.stride, lines, &bias, &mut sums);
                 }
                 for (r, sum) in sums[..R].iter_mut().enumerate() {
-                    activate::<A>(self.activation, sum);
+                    activate(self.activation, sum);
                     // SAFETY: the columns of a panel of this thread's.
                     let out = unsafe { self.out.row(row + r, first, width) };
                     out.copy_from_slice(&sum.0[..width]);
@@ -310,8 +360,34 @@ impl Kernel for Multiply<'_> {
     }
 }
 
+/// Values of a row through a non-linearity.
+struct Activate<'a> {
+    activation: Activation,
+    values: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let (values, rest) = self.values.as_chunks::<{ Line::WIDTH }>();
+        let (out, out_rest) = self.out.as_chunks_mut::<{ Line::WIDTH }>();
+        for (values, out) in values.iter().zip(out) {
+            let mut line = Line(*values);
+            activate(self.activation, &mut line);
+            *out = line.0;
+        }
+        let mut line = Line::ZERO;
+        line.0[..rest.len()].copy_from_slice(rest);
+        activate(self.activation, &mut line);
+        out_rest.copy_from_slice(&line.0[..rest.len()]);
+    }
+}
+
 #[inline(always)]
-fn activate<A: Arithmetic>(activation: Activation, x: &mut Line) {
+fn activate(activation: Activation, x: &mut Line) {
     match activation {
         Activation::Linear => {}
         Activation::Relu => x.0 = x.0.map(|x| if x > 0.0 { x } else { 0.0 }),

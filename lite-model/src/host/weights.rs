@@ -1,5 +1,7 @@
 //! A decoder's weights, taken out of their tensors and packed.
 
+use std::sync::Arc;
+
 use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
 
@@ -10,7 +12,7 @@ use crate::attention::Attention;
 use crate::config::Activation;
 use crate::convolution::Convolution;
 use crate::decoder::DecoderLayer;
-use crate::linear::Linear;
+use crate::linear::{Linear, LinearParts};
 use crate::long_short::{Branch, TokenMixer};
 
 /// One layer.
@@ -165,21 +167,31 @@ fn attention(store: &mut Store, attention: Attention) -> (Matrix, Matrix, Matrix
 }
 
 fn matrix(store: &mut Store, linear: Linear) -> Matrix {
-    let (weight, bias) = linear.into_parts();
-    let [d_input, _] = weight.dims();
-    let bias = bias.map(floats);
-    Matrix::pack(store, &floats(weight), d_input, bias.as_deref())
+    match linear.into_parts() {
+        LinearParts::Floats(weight, bias) => {
+            let [d_input, _] = weight.dims();
+            let bias = bias.map(floats);
+            Matrix::pack(store, &floats(weight), d_input, bias.as_deref())
+        }
+        LinearParts::Int8(linear) => Matrix::int8(linear.weight.clone(), linear.bias.as_deref()),
+    }
 }
 
 fn side_by_side(store: &mut Store, left: Linear, right: Linear) -> Matrix {
-    let ((left, left_bias), (right, right_bias)) = (left.into_parts(), right.into_parts());
-    let [d_input, _] = left.dims();
-    let bias = match (left_bias, right_bias) {
-        (Some(left), Some(right)) => Some([floats(left), floats(right)].concat()),
-        _ => None,
-    };
-    let weight = Tensor::cat(vec![left, right], 1);
-    Matrix::pack(store, &floats(weight), d_input, bias.as_deref())
+    let both = |left: Option<Vec<f32>>, right: Option<Vec<f32>>| Some([left?, right?].concat());
+    match (left.into_parts(), right.into_parts()) {
+        (LinearParts::Floats(left, left_bias), LinearParts::Floats(right, right_bias)) => {
+            let [d_input, _] = left.dims();
+            let bias = both(left_bias.map(floats), right_bias.map(floats));
+            let weight = Tensor::cat(vec![left, right], 1);
+            Matrix::pack(store, &floats(weight), d_input, bias.as_deref())
+        }
+        (LinearParts::Int8(left), LinearParts::Int8(right)) => {
+            let bias = both(left.bias.clone(), right.bias.clone());
+            Matrix::int8(Arc::new(left.weight.beside(&right.weight)), bias.as_deref())
+        }
+        _ => unreachable!("a model is in 8 bits or it is not"),
+    }
 }
 
 pub(super) fn norm(norm: LayerNorm) -> Norm {

@@ -3,6 +3,7 @@
 use burn::module::{Module, ModuleMapper, Param};
 
 use super::*;
+use crate::host::{HostModel, LogitSink, Team};
 use crate::kernels::int8::{Int8Builder, Kernel};
 
 /// Of the features, with random weights of two layers: each product rounds its inputs to 127 steps either way, and
@@ -81,6 +82,46 @@ fn a_model_in_8_bits_is_near_the_one_it_was_made_from() {
             from_floats > 1e-5 && from_floats < ALL_ROUNDED,
             "{from_floats}: {config:?}"
         );
+    }
+}
+
+#[test]
+fn a_step_on_the_host_is_in_8_bits_too() {
+    struct Logits(Vec<f32>);
+    impl LogitSink for Logits {
+        fn take(&mut self, row: usize, first_token: usize, logits: &[f32]) {
+            self.0[row * VOCABULARY + first_token..][..logits.len()].copy_from_slice(logits);
+        }
+    }
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, &device).to_int8();
+        let memory = model.encode(source(&device));
+        let mut state = model.begin(&memory);
+        let Ok(host) = HostModel::new(model.clone()) else {
+            assert_eq!(config.architecture, Architecture::Evolved);
+            continue;
+        };
+        let mut team = Team::new(1);
+        let mut host_state = host.begin(source(&device), &mut team);
+        for tokens in [[2, 2], [6, 4], [11, 13]] {
+            let tensor = Tensor::<1, Int>::from_ints(tokens, &device).reshape([2, 1]);
+            let expected = model.logits(model.step(tensor, &mut state).features);
+            let mut sinks = [Logits(vec![0.0; 2 * VOCABULARY])];
+            host.step(
+                &tokens.map(|token| token as u32),
+                &[0, 1],
+                &mut host_state,
+                &mut team,
+                &mut sinks,
+            );
+            let [Logits(found)] = sinks;
+            let found = Tensor::from_data(burn::tensor::TensorData::new(found, [2, VOCABULARY]), &device);
+            let distance = distance(found, expected);
+            // A step of a rounded value where float noise moves it over the middle; floats would be as far as the
+            // rounding of all weights.
+            assert!(distance < 2e-3, "{distance}: {config:?}");
+        }
     }
 }
 
