@@ -104,11 +104,12 @@ impl Optimiser {
                 tensors.push((format!("{name}.{part}"), slot.clone().into_data()));
             }
         }
-        let mut metadata = HashMap::from([("steps".to_owned(), self.steps.to_string())]);
-        // Only one rule looks back at it.
+        let mut steps = self.steps.to_string();
+        // Only one rule looks back at it. Under one key, since several would be written in no fixed order.
         if let (OptimiserKind::Nag, Some(rate)) = (self.config.kind, self.rate) {
-            metadata.insert("rate".to_owned(), rate.to_string());
+            steps += &format!(" {rate}");
         }
+        let metadata = HashMap::from([("steps".to_owned(), steps)]);
         let views = tensors.iter().map(|(name, data)| {
             let view = TensorView::new(Dtype::F32, vec![data.num_elements()], data.as_bytes());
             view.map(|view| (name.as_str(), view))
@@ -122,15 +123,16 @@ impl Optimiser {
         let bytes = std::fs::read(path)?;
         let file = SafeTensors::deserialize(&bytes)?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes)?;
-        let value = |key: &str| metadata.metadata().as_ref().and_then(|metadata| metadata.get(key));
+        let steps = metadata.metadata().as_ref().and_then(|metadata| metadata.get("steps"));
+        let mut steps = steps.into_iter().flat_map(|steps| steps.split(' '));
         let missing = |key: &str| OptimiserError::Mismatch {
             name: key.into(),
             found: "none".into(),
             expected: 1,
         };
-        let steps: Option<u64> = value("steps").and_then(|steps| steps.parse().ok());
-        let steps = steps.ok_or_else(|| missing("steps"))?;
-        let rate: Option<f64> = value("rate").and_then(|rate| rate.parse().ok());
+        let n_steps: Option<u64> = steps.next().and_then(|steps| steps.parse().ok());
+        let rate: Option<f64> = steps.next().and_then(|rate| rate.parse().ok());
+        let steps = n_steps.ok_or_else(|| missing("steps"))?;
         if config.kind == OptimiserKind::Nag && steps > 0 && rate.is_none() {
             return Err(missing("rate"));
         }

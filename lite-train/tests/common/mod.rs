@@ -199,11 +199,12 @@ weight_dropout = 0.1
 pre_norm = true
 max_target_positions = 24
 
+# Of the second word of a cluster training counts the cluster alone: here it is filling.
 [arch.lite.adaptive_input]
-cutoffs = [8]
+cutoffs = [16]
 
 [arch.lite.adaptive_softmax]
-cutoffs = [8]
+cutoffs = [16]
 dropout = 0.1
 tie_weights = true
 tie_projections = true
