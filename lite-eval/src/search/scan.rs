@@ -154,10 +154,10 @@ impl Kernel for Take<'_> {
         }
         // A tax on the unknown word may be negative, so that no maximum finds it.
         let unk = (UNK as usize).wrapping_sub(self.first_token);
-        if let Some(logit) = logits.get(unk) {
-            if self.rules.allows(self.row, UNK) {
-                scan.insert(logit - self.rules.unk_penalty, UNK, self.rules.n_candidates);
-            }
+        if let Some(logit) = logits.get(unk)
+            && self.rules.allows(self.row, UNK)
+        {
+            scan.insert(logit - self.rules.unk_penalty, UNK, self.rules.n_candidates);
         }
         if largest > f32::NEG_INFINITY {
             scan.runs.push(Run {
@@ -331,7 +331,7 @@ mod tests {
         ) {
             let config = DecodeConfig { beam: 1, ..DecodeConfig::default() };
             let rules = rules(3, &config);
-            let expected = by_definition(&[logits.clone()], &[0.0], 1.0, 1);
+            let expected = by_definition(std::slice::from_ref(&logits), &[0.0], 1.0, 1);
             let found = best_candidates(&scanned(&rules, &[logits], cut), 0, &[0.0]);
             prop_assert!((f64::from(found[0].score) - expected[0].2).abs() < 2e-5);
         }

@@ -64,10 +64,10 @@ fn extended(entry: &mut impl Read) -> io::Result<Vec<u8>> {
 /// The last value of a key in lines of `length key=value`.
 fn record(header: &[u8], key: &str) -> Option<String> {
     let lines = header.split(|&byte| byte == b'\n');
-    let values = lines.filter_map(|line| {
+    let mut values = lines.filter_map(|line| {
         let line = String::from_utf8_lossy(line).into_owned();
         let (found, value) = line.split_once(' ')?.1.split_once('=')?;
         (found == key).then(|| value.to_owned())
     });
-    values.last()
+    values.next_back()
 }
