@@ -64,7 +64,6 @@ fn sentences(n: usize, seed: u64) -> Text {
         valid: 1,
         test: 1,
         seed,
-        ..GrammarConfig::default()
     });
     let (mut source, mut target): (Vec<_>, Vec<_>) = splits.train.into_iter().unzip();
     for index in (0..n).step_by(17) {
