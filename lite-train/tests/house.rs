@@ -102,7 +102,8 @@ fn architectures_that_are_compared_cost_the_same() {
                 for (arch, found) in [(arch.as_str(), other), ("transformer", transformer)] {
                     let model: ModelConfig = published.section(&format!("arch.{arch}")).unwrap();
                     let expected = mult_adds(&model, PAPER_LENGTH, PAPER_LENGTH) as f64;
-                    assert_eq!(found.0, expected, "{name}, {arch}");
+                    // Norms before the layers add one at the end of each stack.
+                    assert!((found.0 / expected - 1.0).abs() < 0.001, "{name}, {arch}: {found:?}");
                 }
             } else {
                 assert!((other.0 / transformer.0 - 1.0).abs() < 0.01, "{what}");
