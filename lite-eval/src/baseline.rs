@@ -12,8 +12,8 @@ use lite_data::{Prepared, Units};
 use serde_json::json;
 
 use crate::decode::DecodeConfig;
-use crate::evaluate::{EvaluateError, Split};
-use crate::metrics::{MetricError, Score, score};
+use crate::evaluate::{EvaluateError, Split, scores};
+use crate::metrics::Score;
 
 /// Which units of the text are its summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,15 +71,10 @@ impl Baseline {
             .map(|text| decoded(self.summarise(text, units)))
             .collect();
         let references = prepared.references(split.name())?;
-        let settings = decode.metric_settings();
-        let scores: Result<Vec<Score>, MetricError> = decode
-            .metrics
-            .iter()
-            .map(|&metric| score(metric, &hypotheses, &references, &settings))
-            .collect();
+        let scores = scores(decode, &hypotheses, &references)?;
         Ok(Extracted {
             baseline: self,
-            scores: scores?,
+            scores,
             hypotheses,
         })
     }

@@ -84,18 +84,27 @@ pub fn evaluate(
     let n = split.store(prepared).len();
     let hypotheses = decode_split(model, model_config, prepared, split, n, decode, device, progress);
     let references = prepared.references(split.name())?;
-    let settings = decode.metric_settings();
-    let scores: Result<Vec<Score>, MetricError> = decode
-        .metrics
-        .iter()
-        .map(|&metric| score(metric, &hypotheses, &references, &settings))
-        .collect();
+    let scores = scores(decode, &hypotheses, &references)?;
     Ok(Evaluation {
         split,
         decode: decode.clone(),
-        scores: scores?,
+        scores,
         hypotheses,
     })
+}
+
+/// The scores that `decode.metrics` asks for, in their order.
+pub(crate) fn scores(
+    decode: &DecodeConfig,
+    hypotheses: &[String],
+    references: &[String],
+) -> Result<Vec<Score>, MetricError> {
+    let settings = decode.metric_settings();
+    let scores = decode
+        .metrics
+        .iter()
+        .map(|&metric| score(metric, hypotheses, references, &settings));
+    scores.collect()
 }
 
 /// Measures the perplexity of a split's targets by `decode.perplexity`.

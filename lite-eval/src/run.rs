@@ -160,15 +160,7 @@ impl Run<()> {
     }
 
     fn with_model<M>(self, model: M) -> Run<M> {
-        Run {
-            folder: self.folder,
-            definition: self.definition,
-            data: self.data,
-            decode: self.decode,
-            model_config: self.model_config,
-            text: self.text,
-            model,
-        }
+        self.map_model(|(), _| model)
     }
 }
 
