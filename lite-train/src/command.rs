@@ -103,6 +103,10 @@ impl Job {
         self.model
             .validate(vocabulary_sizes(prepared))
             .with_context(|| format!("arch.{arch}"))?;
+        if self.model.task == Task::LanguageModel {
+            // It learns from blocks of as many tokens as it has positions, whatever the lines.
+            return Ok(());
+        }
         let (source, target) = (self.model.max_source_positions, self.model.max_target_positions);
         let beyond = |store: &PairStore| {
             let lengths = (0..store.len()).map(|pair| store.lengths(pair));

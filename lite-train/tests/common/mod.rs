@@ -42,6 +42,8 @@ impl Experiment {
         for (split, first, n) in [("train", 0, 200), ("valid", 1000, 30), ("test", 2000, 30)] {
             let lines = (first..first + n).map(|number| match number % 7 {
                 0 => "\n".to_owned(),
+                // Longer than the model's 24 positions.
+                1 => sentence(number).join(" ").repeat(30) + " .\n",
                 _ => sentence(number).join(" ") + " .\n",
             });
             fs::write(folder.path().join(format!("{split}.txt")), lines.collect::<String>()).unwrap();
