@@ -8,10 +8,11 @@ use burn::tensor::Device;
 use experiments::{DefinitionError, RunDefinition, RunError, RunFolder, hash_bytes, write_atomically};
 use lite_data::{DataConfig, DataError, EOS, LineRules, Tokeniser, Vocabulary};
 use lite_model::error::{ConfigError, WeightsError};
-use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task, VocabularySizes, weights};
+use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task, VocabularySizes, load_int8, weights};
 
 use crate::decode::{DecodeConfig, DecodeConfigError};
 use crate::lite_file::{LiteFile, LiteFileError};
+use crate::precision::Precision;
 
 /// Between text and ids, as a run was trained.
 #[derive(Debug)]
@@ -103,9 +104,33 @@ impl Run<Seq2Seq> {
     pub fn open(path: &Path, device: &Device) -> Result<Self, OpenError> {
         Self::open_with(path, |config, sizes| config.init(sizes, device))
     }
+
+    /// The same with its model in `precision`. One of 8 bits comes from a .lite file straight, without floats in between.
+    pub fn open_in(precision: Precision, path: &Path, device: &Device) -> Result<Self, OpenError> {
+        if precision == Precision::F32 || !path.is_file() {
+            return Ok(Self::open(path, device)?.map_model(|model, _| precision.of(model)));
+        }
+        let file = LiteFile::open(path)?;
+        let model = file.model.init(file.sizes, device)?;
+        let model = load_int8(model, file.sources(), path).map_err(OpenError::Packed)?;
+        Ok(Self::of_file(file, model))
+    }
 }
 
 impl<M> Run<M> {
+    /// What a file says, with its model.
+    fn of_file(file: LiteFile, model: M) -> Self {
+        Self {
+            folder: None,
+            definition: file.definition,
+            data: file.data,
+            decode: file.decode,
+            model_config: file.model,
+            text: file.text,
+            model,
+        }
+    }
+
     /// The same run with what `f` makes of its model.
     pub fn map_model<N>(self, f: impl FnOnce(M, &ModelConfig) -> N) -> Run<N> {
         Run {
@@ -185,15 +210,7 @@ impl<M: ModuleSnapshot> Run<M> {
         let file = LiteFile::open(path)?;
         let model = init(&file.model, file.sizes)?;
         let model = weights::load_from(model, file.sources(), path).map_err(OpenError::Packed)?;
-        Ok(Self {
-            folder: None,
-            definition: file.definition,
-            data: file.data,
-            decode: file.decode,
-            model_config: file.model,
-            text: file.text,
-            model,
-        })
+        Ok(Self::of_file(file, model))
     }
 }
 

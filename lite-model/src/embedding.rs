@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use burn::module::{Module, Param};
-use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::{Device, Distribution, Int, Shape, Tensor, TensorData};
 
 use crate::kernels::int8::Int8Matrix;
 use crate::linear::quantised;
@@ -25,17 +25,23 @@ pub(crate) enum Table {
     Int8(Arc<Int8Matrix>),
 }
 
-/// A table drawn from `N(0, d_model^-0.5)`, with zeros for padding where `zero_padding` says so.
+/// A table drawn from `N(0, d_model^-0.5)` when it is first asked for, with zeros for padding where `zero_padding` says so.
 pub(crate) fn table(size: usize, d_model: usize, zero_padding: bool, device: &Device) -> Param<Tensor<2>> {
-    let std = (d_model as f64).powf(-0.5);
-    let table = Tensor::<2>::random([size, d_model], Distribution::Normal(0.0, std), device);
-    let table = if zero_padding {
-        let pad = PAD as usize;
-        table.slice_assign([pad..pad + 1, 0..d_model], Tensor::zeros([1, d_model], device))
-    } else {
-        table
+    let draw = move |device: &Device, is_require_grad| {
+        let std = (d_model as f64).powf(-0.5);
+        let table = Tensor::<2>::random([size, d_model], Distribution::Normal(0.0, std), device);
+        let table = if zero_padding {
+            let pad = PAD as usize;
+            table.slice_assign([pad..pad + 1, 0..d_model], Tensor::zeros([1, d_model], device))
+        } else {
+            table
+        };
+        match is_require_grad {
+            true => table.require_grad(),
+            false => table,
+        }
     };
-    Param::from_tensor(table)
+    Param::uninitialized(ParamId::new(), draw, device.clone(), true, Shape::from([size, d_model]))
 }
 
 impl Embedding {
@@ -64,8 +70,20 @@ impl Embedding {
     /// Quantises the table, a scale for each vector. What is in 8 bits already stays as it is.
     pub(crate) fn quantise(&mut self) {
         if let Some(weight) = self.weight.take() {
-            self.int8 = Some(Arc::new(quantised(weight.into_value())));
+            self.set_int8(quantised(weight.into_value()));
         }
+    }
+
+    /// Which parameter holds the table of floats, of `[vocabulary_size, d_model]`.
+    pub(crate) fn id(&self) -> Option<(ParamId, [usize; 2])> {
+        let weight = self.weight.as_ref()?;
+        Some((weight.id, weight.lazy_shape().dims()))
+    }
+
+    /// Puts a table of 8 bits in the place of floats.
+    pub(crate) fn set_int8(&mut self, table: Int8Matrix) {
+        self.weight = None;
+        self.int8 = Some(Arc::new(table));
     }
 
     /// Takes the table away, so that it can be packed elsewhere, and leaves a row of it; one in 8 bits is shared.

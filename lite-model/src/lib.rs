@@ -11,7 +11,8 @@
 //! - [`kernels`]: arithmetic of our own: a training step in few passes with backward passes of its own, 8-bit products.
 //! - [`cost`]: parameters and Mult-Adds by part, as the paper counts them and in full, from a config alone.
 //! - [`compress`]: pruning, codebooks and entropy coding of weights.
-//! - [`weights`]: files of weights, under the reference's names; [`layout`]: which there are, from a config alone.
+//! - [`weights`]: files of weights, under the reference's names; [`layout`]: which there are, from a config alone;
+//!   [`load_int8`]: a model in 8 bits from a packed file, without its floats.
 //!
 //! It knows tensors: no text, no corpus, no optimiser, no command line.
 
@@ -39,6 +40,7 @@ pub mod language_model;
 mod laws;
 pub mod layout;
 pub mod linear;
+mod load_int8;
 pub mod long_short;
 pub mod loss;
 pub mod positions;
@@ -50,5 +52,6 @@ pub mod weights;
 
 pub use config::{Architecture, ModelConfig, Task, VocabularySizes};
 pub use language_model::LanguageModel;
+pub use load_int8::load_int8;
 pub use seq2seq::Seq2Seq;
 pub use state::{DecoderState, Memory, StepOutput};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Tensor, TensorData, module::linear};
 
 use crate::kernels::int8::{Int8Builder, Int8Matrix, Kernel};
@@ -86,6 +86,24 @@ impl Linear {
         self.int8.as_deref()
     }
 
+    /// Which parameters hold the weights, of `[d_input, d_output]`, and the bias; the weights of 8 bits are none.
+    pub(crate) fn ids(&self) -> (Option<(ParamId, [usize; 2])>, Option<ParamId>) {
+        let weight = self.weight.as_ref().map(|weight| (weight.id, weight.lazy_shape().dims()));
+        (weight, self.bias.as_ref().map(|bias| bias.id))
+    }
+
+    /// Puts weights of 8 bits in the place of floats.
+    pub(crate) fn set_int8(&mut self, weight: Int8Matrix, bias: Option<Vec<f32>>) {
+        *self = Self {
+            weight: None,
+            bias: None,
+            int8: Some(Arc::new(Int8Linear {
+                weight: Arc::new(weight),
+                bias,
+            })),
+        };
+    }
+
     /// Quantises the weights, a scale for each output channel. What is in 8 bits already stays as it is.
     pub fn quantise(&mut self) {
         let Some(weight) = self.weight.take() else { return };
@@ -99,10 +117,8 @@ impl Linear {
             }
             builder.push(&channel);
         }
-        self.int8 = Some(Arc::new(Int8Linear {
-            weight: Arc::new(builder.finish()),
-            bias: self.bias.take().map(|bias| floats(bias.into_value())),
-        }));
+        let bias = self.bias.take().map(|bias| floats(bias.into_value()));
+        self.set_int8(builder.finish(), bias);
     }
 }
 

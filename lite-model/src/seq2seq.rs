@@ -159,31 +159,30 @@ impl Seq2Seq {
     /// (see [`kernels::int8`](crate::kernels::int8)). The rest stays in floats: norms, biases, filters of convolutions and
     /// attention between positions.
     pub fn to_int8(mut self) -> Self {
-        let mut quantise = Linear::quantise;
-        let (encoder, decoder) = (&mut self.encoder, &mut self.decoder);
-        encoder
-            .layers
-            .iter_mut()
-            .for_each(|layer| layer.each_linear(&mut quantise));
-        encoder
-            .cells
-            .iter_mut()
-            .for_each(|cell| cell.each_linear(&mut quantise));
-        decoder
-            .layers
-            .iter_mut()
-            .for_each(|layer| layer.each_linear(&mut quantise));
-        decoder
-            .cells
-            .iter_mut()
-            .for_each(|cell| cell.each_linear(&mut quantise));
-        encoder.embed_tokens.quantise();
-        decoder.embed_tokens.iter_mut().for_each(Embedding::quantise);
-        self.decoder.int8_projection = match self.decoder.embed_out.take() {
-            Some(weight) => Some(Arc::new(quantised(weight.into_value()))),
-            None => self.target_table().int8().cloned(),
-        };
+        self.each_linear(&mut Linear::quantise);
+        self.tables().into_iter().for_each(Embedding::quantise);
+        if let Some(weight) = self.decoder.embed_out.take() {
+            self.decoder.int8_projection = Some(Arc::new(quantised(weight.into_value())));
+        }
+        if self.decoder.int8_projection.is_none() {
+            self.decoder.int8_projection = self.target_table().int8().cloned();
+        }
         self
+    }
+
+    /// Calls `f` with each linear layer.
+    pub(crate) fn each_linear(&mut self, f: &mut dyn FnMut(&mut Linear)) {
+        let (encoder, decoder) = (&mut self.encoder, &mut self.decoder);
+        encoder.layers.iter_mut().for_each(|layer| layer.each_linear(f));
+        encoder.cells.iter_mut().for_each(|cell| cell.each_linear(f));
+        decoder.layers.iter_mut().for_each(|layer| layer.each_linear(f));
+        decoder.cells.iter_mut().for_each(|cell| cell.each_linear(f));
+    }
+
+    /// The tables of embeddings.
+    pub(crate) fn tables(&mut self) -> Vec<&mut Embedding> {
+        let source = &mut self.encoder.embed_tokens;
+        [source].into_iter().chain(&mut self.decoder.embed_tokens).collect()
     }
 
     /// The output projection of a model in 8 bits, `[target_vocabulary, d_model]`.

@@ -12,6 +12,7 @@ use burn::tensor::{DType, Shape, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize_to_file};
 
+use crate::compress::Values;
 use crate::error::WeightsError;
 
 /// A tensor by its name, shape, and elements in row-major order.
@@ -54,7 +55,7 @@ pub struct Source {
     /// Its shape in the reference.
     pub shape: Vec<usize>,
     /// Its elements in row-major order, or why there are none.
-    pub read: Box<dyn Fn() -> Result<Vec<f32>, String> + Send + Sync>,
+    pub read: Box<dyn Fn() -> Result<Values, String> + Send + Sync>,
 }
 
 /// Puts tensors into `model`, one after the other, so that no two of them are held beside it. `path` is named in errors.
@@ -70,7 +71,7 @@ pub fn load_from<M: ModuleSnapshot>(mut model: M, sources: Vec<Source>, path: &P
         let expected = shape.clone();
         bridge::deferred(name, DType::F32, Shape::from(shape), None, move || {
             let values = read().map_err(PackError::ValidationError)?;
-            Ok(TensorData::new(values, expected.clone()))
+            Ok(TensorData::new(values.into_floats(), expected.clone()))
         })
     });
     let result = model.apply(tensors.collect(), None, Some(Box::new(PyTorchToBurnAdapter)), true);
@@ -88,7 +89,7 @@ fn check(result: &ApplyResult, path: &Path) -> Result<(), WeightsError> {
                 found,
             } => WeightsError::Shape {
                 path: path.into(),
-                name: name.clone(),
+                name: name_in_reference(name),
                 found: format!("shape {:?}", found.as_slice()),
                 expected: expected.to_vec(),
             },
@@ -96,14 +97,23 @@ fn check(result: &ApplyResult, path: &Path) -> Result<(), WeightsError> {
         });
     }
     if let Some((name, _)) = result.missing.first() {
-        let name = name.replace(".feed_forward.", ".");
         return Err(WeightsError::Missing {
             path: path.into(),
-            name,
+            name: name_in_reference(name),
             n_missing: result.missing.len(),
         });
     }
     Ok(())
+}
+
+/// A layer norm's weights have other names in Burn.
+fn name_in_reference(path: &str) -> String {
+    let name = path.replace(".feed_forward.", ".");
+    let [gamma, beta] = [("gamma", "weight"), ("beta", "bias")].map(|(burn, reference)| {
+        let stem = name.strip_suffix(burn)?;
+        Some(format!("{stem}{reference}"))
+    });
+    gamma.or(beta).unwrap_or(name)
 }
 
 /// Writes the mean of several files of weights of one model (fairseq `average_checkpoints.py`: summed in single
@@ -199,7 +209,7 @@ fn floats(path: &Path, name: &str, tensor: &TensorView<'_>) -> Result<Vec<f32>, 
         .collect())
 }
 
-fn file_error(path: &Path, reason: impl std::fmt::Display) -> WeightsError {
+pub(crate) fn file_error(path: &Path, reason: impl std::fmt::Display) -> WeightsError {
     WeightsError::File {
         path: path.into(),
         reason: reason.to_string(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use experiments::{ModelSize, Part, hash_bytes};
-use lite_model::compress::{Coded, Coding, PackedBytes, Role, Start, archive, prune, tensor};
+use lite_model::compress::{Coded, Coding, PackedBytes, Role, Start, Values, archive, prune, tensor};
 use lite_model::error::WeightsError;
 use lite_model::weights::{self, NamedTensor, Source};
 
@@ -203,7 +203,7 @@ impl Packable {
         let sources = tensors.map(|tensor| Source {
             name: tensor.name.clone(),
             shape: tensor.shape.clone(),
-            read: Box::new(move || Ok(tensor.values())),
+            read: Box::new(move || Ok(Values::Floats(tensor.values()))),
         });
         sources.collect()
     }

@@ -354,17 +354,14 @@ impl LiteFile {
         &self.parts
     }
 
-    /// Its tensors as floats, each unpacked when it is asked for.
+    /// Its tensors, each unpacked when it is asked for.
     pub fn sources(&self) -> Vec<Source> {
         let source = |tensor: &PackedTensor| {
             let packed = tensor.clone();
             Source {
                 name: tensor.name.clone(),
                 shape: tensor.shape.clone(),
-                read: Box::new(move || match packed.values() {
-                    Ok(values) => Ok(values.into_floats()),
-                    Err(error) => Err(error.to_string()),
-                }),
+                read: Box::new(move || packed.values().map_err(|error| error.to_string())),
             }
         };
         self.tensors.iter().map(source).collect()

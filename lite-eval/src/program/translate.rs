@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::cut_message;
+use lite_eval::memory::stay_small;
 use lite_eval::precision::Precision;
 use lite_eval::run::Run;
 use lite_eval::{Hypothesis, Translator, fit};
@@ -71,8 +72,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => Precision::F32,
     };
     precision.check(&device)?;
-    let run = Run::open(path, &device)?;
-    let run = run.map_model(|model, config| Translator::new(precision.of(model), config, &device));
+    if precision == Precision::Int8 && path.is_file() {
+        stay_small();
+    }
+    let run = Run::open_in(precision, path, &device)?;
+    let run = run.map_model(|model, config| Translator::new(model, config, &device));
     let config = arguments.search.config(&run.decode)?;
     let references = arguments.reference.as_deref().map(read_lines).transpose()?;
     let stdin = io::stdin();

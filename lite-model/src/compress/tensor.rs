@@ -58,6 +58,36 @@ pub enum Values {
 }
 
 impl Values {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Floats(values) => values.len(),
+            Self::Codes { codes, .. } => codes.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The numbers from `first` on.
+    ///
+    /// # Panics
+    ///
+    /// There are not as many as `out` takes.
+    pub fn copy_to(&self, first: usize, out: &mut [f32]) {
+        match self {
+            Self::Floats(values) => out.copy_from_slice(&values[first..first + out.len()]),
+            Self::Codes { codebook, codes } => {
+                let codes = &codes[first..first + out.len()];
+                out.iter_mut()
+                    .zip(codes)
+                    .for_each(|(value, &code)| *value = codebook[usize::from(code)]);
+            }
+        }
+    }
+
     /// The numbers themselves.
     pub fn into_floats(self) -> Vec<f32> {
         match self {

@@ -3,8 +3,11 @@
 use burn::module::{Module, ModuleMapper, Param};
 
 use super::*;
+use crate::compress::Values;
 use crate::host::{HostModel, LogitSink, Team};
 use crate::kernels::int8::{Int8Builder, Kernel};
+use crate::load_int8;
+use crate::weights::{self, NamedTensor, Source};
 
 /// Of the features, with random weights of two layers: each product rounds its inputs to 127 steps either way, and
 /// layer norms pass on what that does. The widest seen is 1.2 %.
@@ -135,14 +138,7 @@ fn no_large_weight_stays_in_floats() {
             assert!(linear.int8().is_some());
             n_linear += 1;
         };
-        int8.encoder
-            .layers
-            .iter_mut()
-            .for_each(|layer| layer.each_linear(&mut count));
-        int8.decoder
-            .layers
-            .iter_mut()
-            .for_each(|layer| layer.each_linear(&mut count));
+        int8.each_linear(&mut count);
         // Norms, filters and learnt positions; biases are with the layers.
         let n_floats = int8.num_params();
         let n_all = model(&config, &device).num_params();
@@ -169,6 +165,48 @@ fn steps_in_8_bits_equal_the_full_pass() {
             // Rows are rounded alone. Where float noise moves a value over the middle of a step, it is a whole step away.
             let distance = distance(step.features, expected);
             assert!(distance < INPUTS_ROUNDED, "{distance}: {config:?}");
+        }
+    }
+}
+
+#[test]
+fn a_model_that_is_read_in_8_bits_is_the_one_that_is_made_so() {
+    let device = Device::flex();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for config in configs() {
+        let floats = model(&config, &device);
+        weights::save(&floats, &path).unwrap();
+        let sources = || -> Vec<Source> {
+            let (tensors, _) = weights::read_all(&path).unwrap();
+            let source = |(name, shape, values): NamedTensor| Source {
+                name,
+                shape,
+                read: Box::new(move || Ok(Values::Floats(values.clone()))),
+            };
+            tensors.into_iter().map(source).collect()
+        };
+        let fresh = model(&config, &device);
+        let found = load_int8(fresh.clone(), sources(), &path).unwrap();
+        let expected = floats.to_int8();
+        assert_eq!(found.num_params(), expected.num_params());
+        let [found, expected] = [found, expected].map(|model| {
+            let features = model.features(source(&device), target(&device));
+            let [rows, length, d_model] = features.dims();
+            model.logits(features.reshape([rows * length, d_model])).into_data()
+        });
+        assert_eq!(found, expected, "{config:?}");
+
+        for lost in sources() {
+            let mut rest = sources();
+            rest.retain(|source| source.name != lost.name);
+            let error = load_int8(fresh.clone(), rest, &path).unwrap_err().to_string();
+            assert!(error.contains(&lost.name), "{error}");
+            let mut other = sources();
+            let shapes = other.iter_mut().filter(|source| source.name == lost.name);
+            shapes.for_each(|source| source.shape.push(1));
+            let error = load_int8(fresh.clone(), other, &path).unwrap_err().to_string();
+            assert!(error.contains(&lost.name), "{error}");
         }
     }
 }
