@@ -205,9 +205,9 @@ pub fn decode_split(
         .collect()
 }
 
-/// What is said of a line that the model has no room for.
-pub fn cut_message(place: &str, line: usize, length: usize, max_source_positions: usize) -> String {
-    format!("{place} line {line}: {length} tokens, but the model has {max_source_positions} positions: cut")
+/// What is said of a line that is longer than a source may be.
+pub fn cut_message(place: &str, line: usize, length: usize, max_source_tokens: usize) -> String {
+    format!("{place} line {line}: {length} tokens, at most {max_source_tokens}: cut")
 }
 
 impl Evaluation {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::store::ModuleSnapshot;
 use burn::tensor::Device;
 use experiments::{DefinitionError, RunDefinition, RunError, RunFolder, hash_bytes, write_atomically};
-use lite_data::{DataConfig, DataError, EOS, LineRules, Tokeniser, Vocabulary};
+use lite_data::{DataConfig, DataError, EOS, LineRules, LongSources, Tokeniser, Vocabulary};
 use lite_model::error::{ConfigError, WeightsError};
 use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task, VocabularySizes, load_int8, weights};
 
@@ -118,6 +118,16 @@ impl Run<Seq2Seq> {
 }
 
 impl<M> Run<M> {
+    /// The longest source in tokens, `</s>` counted, that is taken whole: as many as the model has positions, or as its
+    /// definition cuts articles to (`data.long_sources = "cut"`).
+    pub fn max_source_tokens(&self) -> usize {
+        let positions = self.model_config.max_source_positions;
+        match self.data.long_sources {
+            LongSources::Cut => positions.min(self.data.max_source_tokens),
+            LongSources::Drop => positions,
+        }
+    }
+
     /// What a file says, with its model.
     fn of_file(file: LiteFile, model: M) -> Self {
         Self {

@@ -61,6 +61,11 @@ fn help_of_every_command() {
 
 /// A run of one small model over six words and ten positions, with its corpus beside it.
 fn run() -> (TempDir, PathBuf) {
+    run_with(&[])
+}
+
+/// The same with overrides of its definition.
+fn run_with(overrides: &[&str]) -> (TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     let corpus = root.path().join("corpus.txt");
     fs::write(
@@ -93,7 +98,8 @@ fn run() -> (TempDir, PathBuf) {
         toml += &format!("\n[data.files.{split}]\nsource = {corpus:?}\ntarget = {corpus:?}\n");
     }
     fs::write(&definition, toml).unwrap();
-    let definition = Definition::load(definition.to_str().unwrap(), &[]).unwrap();
+    let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+    let definition = Definition::load(definition.to_str().unwrap(), &overrides).unwrap();
     let options = PrepareOptions {
         data_root: root.path().join("data"),
         mirror: None,
@@ -171,11 +177,15 @@ fn json_has_the_best_hypotheses_of_every_line() {
 fn a_line_longer_than_the_model_is_cut_and_said() {
     let (_root, run) = run();
     let long = translate(&run, &[], format!("le chat\n{}\n", ["bien"; 14].join(" "))).code(0);
-    assert_eq!(
-        stderr(&long),
-        "warning: stdin line 2: 15 tokens, but the model has 10 positions: cut\n"
-    );
+    assert_eq!(stderr(&long), "warning: stdin line 2: 15 tokens, at most 10: cut\n");
     let cut = translate(&run, &[], format!("le chat\n{}\n", ["bien"; 9].join(" "))).code(0);
+    assert_eq!((stdout(&long), stderr(&cut)), (stdout(&cut), String::new()));
+
+    // Where training saw articles cut, so are those to come.
+    let (_root, run) = run_with(&["data.max_source_tokens=7", "data.long_sources=cut"]);
+    let long = translate(&run, &[], ["bien"; 8].join(" ")).code(0);
+    assert_eq!(stderr(&long), "warning: stdin line 1: 9 tokens, at most 7: cut\n");
+    let cut = translate(&run, &[], ["bien"; 6].join(" ")).code(0);
     assert_eq!((stdout(&long), stderr(&cut)), (stdout(&cut), String::new()));
 }
 

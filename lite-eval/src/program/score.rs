@@ -91,18 +91,16 @@ fn read_pairs(arguments: &Arguments, run: &Run) -> anyhow::Result<Vec<(Vec<u32>,
         targets.len()
     );
     let config = &run.model_config;
+    let max_source_tokens = run.max_source_tokens();
     let mut pairs = Vec::with_capacity(sources.len());
     for (i, (source, target)) in sources.iter().zip(&targets).enumerate() {
         let (mut source, target) = match arguments.input_format {
             InputFormat::Text => (run.text.encode(source), run.text.encode_target(target)),
             InputFormat::Tokens => (run.text.encode_tokens(source), run.text.encode_target_tokens(target)),
         };
-        if let Some(length) = fit(&mut source, config.max_source_positions) {
+        if let Some(length) = fit(&mut source, max_source_tokens) {
             let place = format!("`{}`", arguments.source.display());
-            eprintln!(
-                "warning: {}",
-                cut_message(&place, i + 1, length, config.max_source_positions)
-            );
+            eprintln!("warning: {}", cut_message(&place, i + 1, length, max_source_tokens));
         }
         if target.len() > config.max_target_positions {
             bail!(

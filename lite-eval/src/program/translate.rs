@@ -134,7 +134,7 @@ fn translate_group(
     lines: &[String],
     references: Option<&[String]>,
 ) -> anyhow::Result<()> {
-    let max_positions = run.model_config.max_source_positions;
+    let max_source_tokens = run.max_source_tokens();
     let mut sources = Vec::new();
     let mut target_lengths = Vec::new();
     let mut is_empty = Vec::new();
@@ -143,10 +143,10 @@ fn translate_group(
             InputFormat::Text => run.text.encode(line),
             InputFormat::Tokens => run.text.encode_tokens(line),
         };
-        if let Some(length) = fit(&mut source, max_positions) {
+        if let Some(length) = fit(&mut source, max_source_tokens) {
             eprintln!(
                 "warning: {}",
-                cut_message("stdin", first + i + 1, length, max_positions)
+                cut_message("stdin", first + i + 1, length, max_source_tokens)
             );
         }
         // Nothing but </s>.
