@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::decode::DecodeConfig;
 use crate::metrics::{MetricError, score};
-use crate::perplexity::{Measure, Perplexity, PerplexityError, line_losses};
+use crate::perplexity::{LineLoss, Measure, Perplexity, PerplexityError, PerplexitySettings, line_losses};
 use crate::search::Hypothesis;
 use crate::translate::{fit, translate_beside};
 
@@ -117,10 +117,9 @@ pub fn evaluate_language_model(
     device: &Device,
     progress: &dyn Progress,
 ) -> Result<Evaluation, EvaluateError> {
-    let store = split.store(prepared);
-    let lines: Vec<Vec<u32>> = (0..store.len()).map(|i| store.pair(i).1.to_vec()).collect();
-    let losses = line_losses(model, model_config, &lines, &decode.perplexity, device, progress)?;
-    let found = Perplexity::of(&losses)?;
+    let n = split.store(prepared).len();
+    let settings = &decode.perplexity;
+    let (found, losses) = perplexity_of(model, model_config, prepared, split, n, settings, device, progress)?;
     let measure = Measure::new(
         &decode.perplexity,
         &prepared.tokeniser,
@@ -140,6 +139,28 @@ pub fn evaluate_language_model(
             .map(|line| format!("{:.4} {}", line.nats, line.tokens))
             .collect(),
     })
+}
+
+/// The perplexity of the first `n` lines of a split, and what each costs.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a model comes with its config and device; the rest says what to do"
+)]
+pub(crate) fn perplexity_of(
+    model: &LanguageModel,
+    model_config: &ModelConfig,
+    prepared: &Prepared,
+    split: Split,
+    n: usize,
+    settings: &PerplexitySettings,
+    device: &Device,
+    progress: &dyn Progress,
+) -> Result<(Perplexity, Vec<LineLoss>), EvaluateError> {
+    let store = split.store(prepared);
+    let n = n.min(store.len());
+    let lines: Vec<Vec<u32>> = (0..n).map(|i| store.pair(i).1.to_vec()).collect();
+    let losses = line_losses(model, model_config, &lines, settings, device, progress)?;
+    Ok((Perplexity::of(&losses)?, losses))
 }
 
 /// The best translations of the first `n` lines of a split, as text.

@@ -253,7 +253,7 @@ fn a_run_without_a_corpus_takes_a_given_value_only() {
     );
     assert_eq!(
         refused(&["--sparsity", "0.4", "--fine-tune", "10"]),
-        "error: --fine-tune: the run names no corpus of pairs to train on, as imported runs do not\n"
+        "error: --fine-tune: the run names no corpus to train on, as imported runs do not\n"
     );
     let out = compressed(&root, &folder, &["--sensitivity", "0.5"]);
     assert!(LiteFile::open(&out).is_ok());

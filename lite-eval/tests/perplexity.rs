@@ -353,3 +353,43 @@ fn a_run_is_evaluated_as_its_definition_says() {
     let tokens: Vec<&str> = costs.lines().map(|line| line.split_once(' ').unwrap().1).collect();
     assert_eq!(tokens, ["7", "1", "4", "6"]);
 }
+
+#[test]
+fn a_compressed_language_model_has_a_perplexity_for_each_step() {
+    let (root, run) = run_with_text();
+    let out = root.path().join("tiny.lite");
+    let program = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
+        command.current_dir(root.path());
+        command
+    };
+    let mut command = program();
+    command.args(["compress", "--offline", "--json", "--tolerance", "1000", "--run"]);
+    let assert = command.arg(&run).arg("--out").arg(&out).assert().code(0);
+    let record: experiments::CompressionRecord = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    let values: Vec<f64> = record.steps.iter().map(|step| step.scores[0].value).collect();
+    assert!(record.steps.iter().all(|step| step.scores[0].name == "perplexity"));
+    assert_eq!(record.scan.len(), 21);
+
+    // What the weights had before, and what the file has.
+    let measure = |flag: &str, model: &PathBuf| -> f64 {
+        let mut command = program();
+        command.args(["perplexity", "--text", "text.txt", "--json", flag]);
+        let assert = command.arg(model).assert().code(0);
+        let found: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+        found["perplexity"].as_f64().unwrap()
+    };
+    for (found, expected) in [
+        (measure("--run", &run), values[0]),
+        (measure("--model", &out), *values.last().unwrap()),
+    ] {
+        assert!((found / expected - 1.0).abs() < 1e-6, "{found} {expected}");
+    }
+    assert!(values[0] != values[2], "{values:?}");
+
+    let mut command = program();
+    command.args(["compress", "--offline", "--fine-tune", "10", "--run"]);
+    let assert = command.arg(&run).arg("--out").arg(&out).assert().code(1);
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(message.contains("a language model is compressed without it"), "{message}");
+}

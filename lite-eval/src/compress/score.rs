@@ -5,12 +5,16 @@ use std::path::Path;
 use burn::tensor::Device;
 use experiments::Score;
 use lite_data::{Prepared, Progress};
+use lite_model::{LanguageModel, Task};
 use lite_model::weights::{Source, load_from};
 
-use crate::evaluate::{EvaluateError, Split, decode_split};
+use crate::evaluate::{EvaluateError, Split, decode_split, evaluate_language_model, perplexity_of};
 use crate::metrics::bootstrap::Bootstrap;
 use crate::metrics::{Lines, Metric};
 use crate::run::{OpenError, Run};
+
+/// What errors name.
+const PLACE: &str = "compressed weights";
 
 /// Everything that a score takes beside the weights.
 pub struct Judge<'a> {
@@ -42,24 +46,59 @@ impl From<OpenError> for JudgeError {
 }
 
 impl Judge<'_> {
-    /// The metric that decides, and whether less of it is better.
-    pub fn main_metric(&self) -> (Metric, bool) {
-        let metric = self.run.decode.metrics[0];
-        (metric, metric == Metric::Ter)
+    /// The name of the score that decides, and whether less of it is better.
+    pub fn main_score(&self) -> (&'static str, bool) {
+        match self.run.model_config.task {
+            Task::Seq2Seq => (self.main_metric().name(), self.main_metric() == Metric::Ter),
+            Task::LanguageModel => ("perplexity", true),
+        }
     }
 
-    /// The main score of the first `n` validation sentences.
+    fn main_metric(&self) -> Metric {
+        self.run.decode.metrics[0]
+    }
+
+    /// The main score of the first `n` validation sentences, or lines.
     pub fn validation(&self, weights: Vec<Source>, n: usize) -> Result<f64, JudgeError> {
+        let Run {
+            model_config, decode, ..
+        } = self.run;
+        if model_config.task == Task::LanguageModel {
+            let model = self.language_model(weights)?;
+            let (found, _) = perplexity_of(
+                &model,
+                model_config,
+                self.prepared,
+                Split::Valid,
+                n,
+                &decode.perplexity,
+                self.device,
+                self.progress,
+            )?;
+            return Ok(found.perplexity);
+        }
         let hypotheses = self.translate(weights, Split::Valid, n)?;
         let mut references = self.references(Split::Valid)?;
         references.truncate(n);
-        let (metric, _) = self.main_metric();
-        let lines = self.lines(metric, &hypotheses, &references)?;
+        let lines = self.lines(self.main_metric(), &hypotheses, &references)?;
         Ok(lines.score().value)
     }
 
-    /// Every score of the test set with its confidence interval, and the translations.
+    /// Every score of the test set with its confidence interval, and the translations; of a language model its perplexity
+    /// and what each line costs.
     pub fn test(&self, weights: Vec<Source>) -> Result<(Vec<Score>, Vec<String>), JudgeError> {
+        if self.run.model_config.task == Task::LanguageModel {
+            let found = evaluate_language_model(
+                &self.language_model(weights)?,
+                &self.run.model_config,
+                self.prepared,
+                Split::Test,
+                &self.run.decode,
+                self.device,
+                self.progress,
+            )?;
+            return Ok((found.scores, found.hypotheses));
+        }
         let hypotheses = self.translate(weights, Split::Test, usize::MAX)?;
         let references = self.references(Split::Test)?;
         let metrics = self.run.decode.metrics.iter();
@@ -78,6 +117,15 @@ impl Judge<'_> {
         Ok(self.prepared.references(split.name()).map_err(EvaluateError::from)?)
     }
 
+    fn language_model(&self, weights: Vec<Source>) -> Result<LanguageModel, JudgeError> {
+        let model = self
+            .run
+            .model_config
+            .init_language_model(self.run.text.sizes().target, self.device)
+            .map_err(OpenError::from)?;
+        Ok(load_from(model, weights, Path::new(PLACE)).map_err(OpenError::Packed)?)
+    }
+
     fn translate(&self, weights: Vec<Source>, split: Split, n: usize) -> Result<Vec<String>, JudgeError> {
         let Run {
             model_config, decode, ..
@@ -85,7 +133,7 @@ impl Judge<'_> {
         let model = model_config
             .init(self.run.text.sizes(), self.device)
             .map_err(OpenError::from)?;
-        let model = load_from(model, weights, Path::new("compressed weights")).map_err(OpenError::Packed)?;
+        let model = load_from(model, weights, Path::new(PLACE)).map_err(OpenError::Packed)?;
         Ok(decode_split(
             &model,
             model_config,

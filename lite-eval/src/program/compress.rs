@@ -56,7 +56,7 @@ pub struct Arguments {
     /// What the scan may lose of the validation set's score
     #[arg(long, value_name = "POINTS", value_parser = non_negative, default_value = "0.1")]
     tolerance: f64,
-    /// Validation sentences that the scan translates
+    /// Validation sentences that the scan translates, or lines that it measures
     #[arg(long, value_name = "N", default_value_t = 500)]
     scan_sentences: usize,
     /// Bits of a weight's code
@@ -141,14 +141,13 @@ impl Arguments {
     /// The corpus, or why there is none to score on.
     fn corpus(&self, run: &Run<()>, progress: &Stderr) -> anyhow::Result<Option<Prepared>> {
         let is_imported = run.data.corpus == Corpus::Files && run.data.files.is_empty();
-        if self.fine_tune.is_some() && (is_imported || run.model_config.task != Task::Seq2Seq) {
-            bail!("--fine-tune: the run names no corpus of pairs to train on, as imported runs do not");
+        if self.fine_tune.is_some() && is_imported {
+            bail!("--fine-tune: the run names no corpus to train on, as imported runs do not");
+        }
+        if self.fine_tune.is_some() && run.model_config.task != Task::Seq2Seq {
+            bail!("--fine-tune trains models of pairs; a language model is compressed without it");
         }
         if is_imported || self.no_scores && self.is_given() && self.fine_tune.is_none() {
-            return Ok(None);
-        }
-        if run.model_config.task != Task::Seq2Seq {
-            progress.message("a language model is compressed without scores");
             return Ok(None);
         }
         let options = PrepareOptions {
@@ -265,7 +264,7 @@ fn sensitivity(
     let Some(judge) = judge else {
         return Err(NothingToScan.into());
     };
-    let (metric, less_is_better) = judge.main_metric();
+    let (score_name, less_is_better) = judge.main_score();
     let settings = ScanSettings {
         tolerance: arguments.tolerance,
         less_is_better,
@@ -274,9 +273,8 @@ fn sensitivity(
         let coded = pruned.coded(arguments.codes(), true);
         let score = judge.validation(coded.sources(), arguments.scan_sentences)?;
         progress.message(&format!(
-            "{:.1} % zeros: {score:.2} {} on the validation set",
-            100.0 * pruned.sparsity(),
-            metric.name()
+            "{:.1} % zeros: {score:.2} {score_name} on the validation set",
+            100.0 * pruned.sparsity()
         ));
         Ok(score)
     })?;
