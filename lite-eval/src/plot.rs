@@ -1,11 +1,13 @@
-//! Learning curves as SVG, from records alone: `results/figures/<experiment>.svg`.
+//! Figures as SVG, from records alone: learning curves, `results/figures/<experiment>.svg`, and what compression costs.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
-use experiments::{CurvePoint, Record};
+use experiments::{CompressionRecord, CurvePoint, Record};
 use plotters::prelude::*;
 
-use crate::tables::newest;
+use crate::tables::{compression, newest};
 
 /// A file name and its contents.
 pub type Figure = (String, String);
@@ -29,6 +31,60 @@ pub fn figures(records: &[(PathBuf, Record)]) -> Result<Vec<Figure>, PlotError> 
         .collect()
 }
 
+/// The figures of all compressed models, `<experiment>-compression.svg`: the main score over the size of the file, of each
+/// architecture in floats and of what each of its records ends with.
+pub fn compression_figures(records: &[(PathBuf, CompressionRecord)]) -> Result<Vec<Figure>, PlotError> {
+    let mut experiments: BTreeMap<&str, BTreeMap<&str, Vec<Point>>> = BTreeMap::new();
+    for record in compression::newest(records) {
+        let arch = experiments.entry(&record.experiment).or_default();
+        let points = arch.entry(&record.arch).or_default();
+        let steps = [record.steps.first(), record.steps.last()];
+        for step in steps.into_iter().flatten() {
+            let Some(score) = step.scores.first() else { continue };
+            let name = step.name.trim_end_matches(" + entropy coding");
+            let point = Point {
+                x: step.size.file_bytes as f64 / 1e6,
+                y: score.value,
+                name: Some(name.to_owned()),
+            };
+            // Every record begins with the same floats.
+            if !points.contains(&point) {
+                points.push(point);
+            }
+        }
+    }
+    let mut figures = Vec::new();
+    for (experiment, archs) in experiments {
+        let mut curves: Vec<Curve> = archs
+            .into_iter()
+            .map(|(arch, points)| (arch.to_owned(), points))
+            .collect();
+        curves.retain(|(_, points)| points.len() > 1);
+        for (_, points) in &mut curves {
+            points.sort_by(|a, b| a.x.total_cmp(&b.x));
+        }
+        let score = records
+            .iter()
+            .map(|(_, record)| record)
+            .find(|record| record.experiment == experiment);
+        let score = score.and_then(|record| record.steps.first()?.scores.first());
+        let (Some(score), false) = (score, curves.is_empty()) else {
+            continue;
+        };
+        let values = || curves.iter().flat_map(|(_, points)| points.iter().map(|point| point.y));
+        let (lowest, highest) = (values().fold(f64::MAX, f64::min), values().fold(f64::MIN, f64::max));
+        let margin = (highest - lowest).max(0.01 * highest.abs()) * 0.15;
+        let chart = Chart {
+            title: format!("{experiment}, compressed"),
+            labels: ["megabytes of the file".into(), format!("test {}", score.name)],
+            range: (lowest - margin).max(0.0)..highest + margin,
+        };
+        let svg = chart.svg(&curves).map_err(|error| error.of(experiment))?;
+        figures.push((format!("{experiment}-compression.svg"), svg));
+    }
+    Ok(figures)
+}
+
 /// BLEU over updates where every record measured it during training, otherwise perplexity.
 fn learning_curves(experiment: &str, rows: &[&Record]) -> Result<String, PlotError> {
     let has_bleu = |record: &&Record| record.curve.iter().filter(|point| point.valid_bleu.is_some()).count() > 1;
@@ -37,34 +93,25 @@ fn learning_curves(experiment: &str, rows: &[&Record]) -> Result<String, PlotErr
     } else {
         ("validation perplexity", |point| Some(point.valid_perplexity))
     };
-    let curves: Vec<(&str, Vec<(f64, f64)>)> = rows
+    let curves: Vec<Curve> = rows
         .iter()
         .map(|record| {
-            let points = record
-                .curve
-                .iter()
-                .filter_map(|point| Some((point.update as f64, value(point)?)));
-            (record.arch.as_str(), points.filter(|(_, y)| y.is_finite()).collect())
+            let points = record.curve.iter().filter_map(|point| {
+                let y = value(point).filter(|y| y.is_finite())?;
+                Some(Point {
+                    x: point.update as f64,
+                    y,
+                    name: None,
+                })
+            });
+            (record.arch.clone(), points.collect())
         })
         .collect();
-    let mut svg = String::new();
-    draw(&mut svg, experiment, label, &curves).map_err(|error| PlotError {
-        experiment: experiment.into(),
-        reason: error.to_string(),
-    })?;
-    Ok(svg)
-}
-
-fn draw(
-    svg: &mut String,
-    title: &str,
-    label: &str,
-    curves: &[(&str, Vec<(f64, f64)>)],
-) -> Result<(), Box<dyn std::error::Error>> {
-    let points = || curves.iter().flat_map(|(_, points)| points.iter().copied());
-    let last = points().map(|(x, _)| x).fold(1.0, f64::max);
     // An untrained model's perplexity would flatten everything that follows: the scale ends at four times the median.
-    let mut values: Vec<f64> = points().map(|(_, y)| y).collect();
+    let mut values: Vec<f64> = curves
+        .iter()
+        .flat_map(|(_, points)| points.iter().map(|point| point.y))
+        .collect();
     values.sort_by(f64::total_cmp);
     let median = values.get(values.len() / 2).copied().unwrap_or(1.0);
     let highest = values
@@ -74,44 +121,111 @@ fn draw(
         .min(4.0 * median)
         .max(f64::MIN_POSITIVE)
         * 1.05;
+    let chart = Chart {
+        title: experiment.into(),
+        labels: ["updates".into(), label.into()],
+        range: 0.0..highest,
+    };
+    chart.svg(&curves).map_err(|error| error.of(experiment))
+}
 
-    let root = SVGBackend::with_string(svg, (720, 420)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&root)
-        .caption(title, ("sans-serif", 18))
-        .margin(12)
-        .x_label_area_size(38)
-        .y_label_area_size(52)
-        .build_cartesian_2d(0.0..last, 0.0..highest)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .x_desc("updates")
-        .y_desc(label)
-        .x_label_formatter(&|x| format!("{x:.0}"))
-        .y_label_formatter(&|y| format!("{y:.0}"))
-        .draw()?;
-    let colours = [
-        RGBColor(0, 114, 178),
-        RGBColor(213, 94, 0),
-        RGBColor(0, 158, 115),
-        RGBColor(204, 121, 167),
-    ];
-    for ((arch, points), colour) in curves.iter().zip(colours.into_iter().cycle()) {
-        let visible = points.iter().copied().filter(|(_, y)| *y <= highest);
-        chart
-            .draw_series(LineSeries::new(visible, colour.stroke_width(2)))?
-            .label(*arch)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+/// A line through points, by its name.
+type Curve = (String, Vec<Point>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Point {
+    x: f64,
+    y: f64,
+    /// What stands beside it; a point without a name is not marked.
+    name: Option<String>,
+}
+
+struct Chart {
+    title: String,
+    /// Of the axes.
+    labels: [String; 2],
+    /// What is shown of y; x begins at 0.
+    range: Range<f64>,
+}
+
+/// What the drawing library says.
+struct DrawError(String);
+
+impl DrawError {
+    fn of(self, experiment: &str) -> PlotError {
+        PlotError {
+            experiment: experiment.into(),
+            reason: self.0,
+        }
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::MiddleRight)
-        .background_style(WHITE)
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
-    root.present()?;
-    Ok(())
+}
+
+impl Chart {
+    fn svg(&self, curves: &[Curve]) -> Result<String, DrawError> {
+        let mut svg = String::new();
+        self.draw(&mut svg, curves)
+            .map_err(|error| DrawError(error.to_string()))?;
+        Ok(svg)
+    }
+
+    fn draw(&self, svg: &mut String, curves: &[Curve]) -> Result<(), Box<dyn std::error::Error>> {
+        let has_names = curves
+            .iter()
+            .any(|(_, points)| points.iter().any(|point| point.name.is_some()));
+        let last = curves.iter().flat_map(|(_, points)| points.iter().map(|point| point.x));
+        // A name takes room behind its point.
+        let last = last.fold(1.0, f64::max) * if has_names { 1.25 } else { 1.0 };
+        let highest = self.range.end;
+        let digits = if last < 20.0 { 1 } else { 0 };
+
+        let root = SVGBackend::with_string(svg, (720, 420)).into_drawing_area();
+        root.fill(&WHITE)?;
+        let mut chart = ChartBuilder::on(&root)
+            .caption(&self.title, ("sans-serif", 18))
+            .margin(12)
+            .x_label_area_size(38)
+            .y_label_area_size(52)
+            .build_cartesian_2d(0.0..last, self.range.clone())?;
+        let y_digits = if highest - self.range.start < 5.0 { 1 } else { 0 };
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_desc(&self.labels[0])
+            .y_desc(&self.labels[1])
+            .x_label_formatter(&|x| format!("{x:.digits$}"))
+            .y_label_formatter(&|y| format!("{y:.y_digits$}"))
+            .draw()?;
+        let colours = [
+            RGBColor(0, 114, 178),
+            RGBColor(213, 94, 0),
+            RGBColor(0, 158, 115),
+            RGBColor(204, 121, 167),
+        ];
+        for ((arch, points), colour) in curves.iter().zip(colours.into_iter().cycle()) {
+            let visible = || points.iter().filter(|point| point.y <= highest);
+            chart
+                .draw_series(LineSeries::new(
+                    visible().map(|point| (point.x, point.y)),
+                    colour.stroke_width(2),
+                ))?
+                .label(arch)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            let named = visible().filter_map(|point| Some((point, point.name.as_deref()?)));
+            chart.draw_series(named.map(|(point, name)| {
+                EmptyElement::at((point.x, point.y))
+                    + Circle::new((0, 0), 3, colour.filled())
+                    + Text::new(name.to_owned(), (6, 3), ("sans-serif", 11))
+            }))?;
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::MiddleRight)
+            .background_style(WHITE)
+            .border_style(BLACK.mix(0.3))
+            .draw()?;
+        root.present()?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -138,5 +252,78 @@ mod tests {
             super::figures(&records).unwrap(),
             "the same records give the same bytes"
         );
+    }
+
+    fn compressed(bits: u32, steps: &[(&str, u64, f64)]) -> (PathBuf, CompressionRecord) {
+        let steps: Vec<serde_json::Value> = steps
+            .iter()
+            .map(|(name, bytes, score)| {
+                serde_json::json!({
+                    "name": name,
+                    "size": { "counted_bytes": bytes / 2, "file_bytes": bytes },
+                    "parts": [],
+                    "sparsity": 0.0,
+                    "scores": [{ "name": "BLEU", "value": score, "signature": "" }],
+                })
+            })
+            .collect();
+        let (_, run) = record("lite", "2026-01-01T00:00:00Z", 60.0, Status::Finished);
+        let record = serde_json::json!({
+            "experiment": "small",
+            "arch": "lite",
+            "date": run.date,
+            "commit": run.commit,
+            "version": run.version,
+            "definition": run.definition,
+            "definition_hash": run.definition_hash,
+            "seed": 1,
+            "device": "flex",
+            "machine": run.machine,
+            "weights_sha256": "",
+            "parameters": run.parameters,
+            "settings": {
+                "bits": bits, "embedding_bits": bits, "sensitivity": 0.0, "start": "linear", "fine_tune": 0,
+            },
+            "scan": [],
+            "steps": steps,
+            "file_sha256": "",
+            "hypotheses": run.hypotheses,
+        });
+        ("small.json".into(), serde_json::from_value(record).unwrap())
+    }
+
+    #[test]
+    fn what_compression_costs_is_drawn_from_the_first_and_last_step_of_each_record() {
+        let records = [
+            compressed(
+                8,
+                &[
+                    ("float32", 10_000_000, 60.0),
+                    ("8 bits", 3_000_000, 59.9),
+                    ("8 bits + entropy coding", 2_500_000, 59.9),
+                ],
+            ),
+            compressed(
+                4,
+                &[
+                    ("float32", 10_000_000, 60.0),
+                    ("4 bits + entropy coding", 1_500_000, 55.0),
+                ],
+            ),
+        ];
+        let figures = compression_figures(&records).unwrap();
+        let (name, svg) = &figures[0];
+        assert_eq!((figures.len(), name.as_str()), (1, "small-compression.svg"));
+        // The floats of both records are one point.
+        for (text, n) in [
+            ("float32", 1),
+            ("8 bits", 1),
+            ("4 bits", 1),
+            ("entropy", 0),
+            ("<circle", 3),
+        ] {
+            assert_eq!(svg.matches(text).count(), n, "{text}: {svg}");
+        }
+        assert!(svg.contains("test BLEU") && svg.contains("megabytes of the file"));
     }
 }

@@ -391,5 +391,8 @@ fn a_compressed_language_model_has_a_perplexity_for_each_step() {
     command.args(["compress", "--offline", "--fine-tune", "10", "--run"]);
     let assert = command.arg(&run).arg("--out").arg(&out).assert().code(1);
     let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    assert!(message.contains("a language model is compressed without it"), "{message}");
+    assert!(
+        message.contains("a language model is compressed without it"),
+        "{message}"
+    );
 }

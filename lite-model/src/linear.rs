@@ -88,7 +88,10 @@ impl Linear {
 
     /// Which parameters hold the weights, of `[d_input, d_output]`, and the bias; the weights of 8 bits are none.
     pub(crate) fn ids(&self) -> (Option<(ParamId, [usize; 2])>, Option<ParamId>) {
-        let weight = self.weight.as_ref().map(|weight| (weight.id, weight.lazy_shape().dims()));
+        let weight = self
+            .weight
+            .as_ref()
+            .map(|weight| (weight.id, weight.lazy_shape().dims()));
         (weight, self.bias.as_ref().map(|bias| bias.id))
     }
 

@@ -21,7 +21,10 @@ use crate::weights::{Source, file_error, load_from};
 pub fn load_int8(mut model: Seq2Seq, sources: Vec<Source>, path: &Path) -> Result<Seq2Seq, WeightsError> {
     let names = Names::of(&model);
     let mut tensors = Tensors {
-        sources: sources.into_iter().map(|source| (source.name.clone(), source)).collect(),
+        sources: sources
+            .into_iter()
+            .map(|source| (source.name.clone(), source))
+            .collect(),
         path,
     };
     let mut result = Ok(());

@@ -5,8 +5,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use experiments::Score;
 use lite_data::{Prepared, Progress};
-use lite_model::{LanguageModel, Task};
 use lite_model::weights::{Source, load_from};
+use lite_model::{LanguageModel, Task};
 
 use crate::evaluate::{EvaluateError, Split, decode_split, evaluate_language_model, perplexity_of};
 use crate::metrics::bootstrap::Bootstrap;

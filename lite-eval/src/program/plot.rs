@@ -1,12 +1,13 @@
-//! `lite-eval plot`: learning curves, from records.
+//! `lite-eval plot`: figures, from records.
 
-use experiments::Record;
-use lite_eval::plot::figures;
+use experiments::{CompressionRecord, Record};
+use lite_eval::plot::{compression_figures, figures};
 
 use super::ResultsArguments;
 use super::tables::publish;
 
-/// Draw the learning curves of the records into results/figures/EXPERIMENT.svg
+/// Draw the records: learning curves into results/figures/EXPERIMENT.svg, and scores of compressed models over their size into
+/// EXPERIMENT-compression.svg beside it
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval plot --results results")]
 pub struct Arguments {
@@ -19,7 +20,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let results = &arguments.results.results;
-    let figures = figures(&Record::read_all(results)?)?;
+    let mut figures = figures(&Record::read_all(results)?)?;
+    figures.extend(compression_figures(&CompressionRecord::read_all(results)?)?);
     let folder = results.join("figures");
     let files: Vec<_> = figures
         .into_iter()

@@ -123,7 +123,7 @@ fn title(record: &CompressionRecord) -> String {
 }
 
 /// The newest of each experiment, architecture and settings.
-fn newest(records: &[(PathBuf, CompressionRecord)]) -> Vec<&CompressionRecord> {
+pub(crate) fn newest(records: &[(PathBuf, CompressionRecord)]) -> Vec<&CompressionRecord> {
     let mut chosen: BTreeMap<_, &CompressionRecord> = BTreeMap::new();
     for (_, record) in records {
         let settings = &record.settings;
