@@ -1,23 +1,23 @@
 //! A run as one file: what it translates, what it weighs, and what is refused.
 
 mod common;
+#[path = "common/untrained.rs"]
+mod untrained;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::{floats, program, stderr, stdout};
-use experiments::{CompressionRecord, Definition, RunDefinition, RunFolder};
-use lite_data::progress::Silent;
-use lite_data::{PrepareOptions, prepare};
-use lite_eval::device::DeviceName;
+use experiments::{CompressionRecord, RunDefinition};
 use lite_eval::lite_file::LiteFile;
 use lite_eval::lite_file::container::{Container, Section, write};
 use lite_eval::run::{Run, seal_weights};
 use lite_model::compress::{Archive, PackedBytes, Values, archive};
-use lite_model::{ModelConfig, VocabularySizes, weights};
+use lite_model::weights;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+use untrained::untrained;
 
 const LITE: &str =
     "architecture = \"lite\"\nd_model = 32\nd_ff = 48\nencoder_layers = 2\ndecoder_layers = 2\nn_heads = 4";
@@ -44,32 +44,8 @@ fn run(arch: &str) -> (TempDir, PathBuf) {
     for split in ["train", "valid", "test"] {
         toml += &format!("\n[data.files.{split}]\nsource = {corpus:?}\ntarget = {corpus:?}\n");
     }
-    let definition = root.path().join("tiny.toml");
-    fs::write(&definition, toml).unwrap();
-    let definition = Definition::load(definition.to_str().unwrap(), &[]).unwrap();
-    let options = PrepareOptions {
-        data_root: root.path().join("data"),
-        mirror: None,
-        offline: true,
-    };
-    let prepared = prepare(&definition.section("data").unwrap(), &options, &Silent).unwrap();
-    let folder = RunFolder::new(root.path(), "tiny", "tiny");
-    folder.create().unwrap();
-    let run = RunDefinition::new(&definition, "tiny", 1).unwrap();
-    run.write(&folder.definition()).unwrap();
-    prepared.tokeniser.save(&folder.tokeniser()).unwrap();
-    prepared.source_vocabulary.save(&folder.source_vocabulary()).unwrap();
-    prepared.target_vocabulary.save(&folder.target_vocabulary()).unwrap();
-    let sizes = VocabularySizes {
-        source: prepared.source_vocabulary.len(),
-        target: prepared.target_vocabulary.len(),
-    };
-    let device = DeviceName::Flex.open().unwrap();
-    device.seed(7);
-    let config: ModelConfig = definition.section("arch.tiny").unwrap();
-    weights::save(&config.init(sizes, &device).unwrap(), &folder.model()).unwrap();
-    seal_weights(&folder.model()).unwrap();
-    (root, folder.root().to_path_buf())
+    let folder = untrained(root.path(), &toml, "tiny", &[]);
+    (root, folder)
 }
 
 fn path(path: &Path) -> &str {

@@ -2,6 +2,9 @@
 //! every token, however it is cut. One model is a fixture; the others are held to the reference where the directory of
 //! all of them stands beside the checkout.
 
+#[path = "common/untrained.rs"]
+mod untrained;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +12,13 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use experiments::{Definition, RunDefinition, RunFolder};
 use lite_data::progress::Silent;
-use lite_data::{PrepareOptions, Tokeniser, Vocabulary, prepare};
+use lite_data::{Tokeniser, Vocabulary};
 use lite_eval::device::DeviceName;
 use lite_eval::perplexity::{BreakMode, PerplexitySettings, log_probabilities};
 use lite_eval::run::{Run, seal_weights};
-use lite_model::{ModelConfig, weights};
 use serde::Deserialize;
 use tempfile::TempDir;
+use untrained::untrained;
 
 /// Float32 noise of a log-probability, the reference's and ours; it prints six decimals.
 const TOLERANCE: f32 = 4e-5;
@@ -295,30 +298,8 @@ fn run_with_text() -> (TempDir, PathBuf) {
     for split in ["train", "valid", "test"] {
         toml += &format!("\n[data.files.{split}]\ntarget = {text:?}\n");
     }
-    let definition = root.path().join("tiny.toml");
-    fs::write(&definition, toml).unwrap();
-    let definition = Definition::load(definition.to_str().unwrap(), &[]).unwrap();
-    let options = PrepareOptions {
-        data_root: root.path().join("data"),
-        mirror: None,
-        offline: true,
-    };
-    let prepared = prepare(&definition.section("data").unwrap(), &options, &Silent).unwrap();
-    let folder = RunFolder::new(root.path(), "tiny", "lm");
-    folder.create().unwrap();
-    let run = RunDefinition::new(&definition, "lm", 1).unwrap();
-    run.write(&folder.definition()).unwrap();
-    prepared.tokeniser.save(&folder.tokeniser()).unwrap();
-    prepared.target_vocabulary.save(&folder.target_vocabulary()).unwrap();
-    let device = DeviceName::Flex.open().unwrap();
-    device.seed(7);
-    let config: ModelConfig = definition.section("arch.lm").unwrap();
-    let model = config
-        .init_language_model(prepared.target_vocabulary.len(), &device)
-        .unwrap();
-    weights::save(&model, &folder.model()).unwrap();
-    seal_weights(&folder.model()).unwrap();
-    (root, folder.root().to_path_buf())
+    let folder = untrained(root.path(), &toml, "lm", &[]);
+    (root, folder)
 }
 
 #[test]

@@ -1,17 +1,15 @@
 //! What a person sees of `lite-eval`: help, errors, and translations of a small run with random weights.
 
+#[path = "common/untrained.rs"]
+mod untrained;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
-use experiments::{Definition, RunDefinition, RunFolder};
-use lite_data::progress::Silent;
-use lite_data::{PrepareOptions, prepare};
-use lite_eval::device::DeviceName;
-use lite_eval::run::seal_weights;
-use lite_model::{ModelConfig, VocabularySizes, weights};
 use tempfile::TempDir;
+use untrained::untrained;
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
@@ -74,7 +72,6 @@ fn run_with(overrides: &[&str]) -> (TempDir, PathBuf) {
     )
     .unwrap();
     let corpus = corpus.to_str().unwrap();
-    let definition = root.path().join("tiny.toml");
     let mut toml = String::from(
         r#"
         title = "tiny"
@@ -97,35 +94,8 @@ fn run_with(overrides: &[&str]) -> (TempDir, PathBuf) {
     for split in ["train", "valid", "test"] {
         toml += &format!("\n[data.files.{split}]\nsource = {corpus:?}\ntarget = {corpus:?}\n");
     }
-    fs::write(&definition, toml).unwrap();
-    let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
-    let definition = Definition::load(definition.to_str().unwrap(), &overrides).unwrap();
-    let options = PrepareOptions {
-        data_root: root.path().join("data"),
-        mirror: None,
-        offline: true,
-    };
-    let prepared = prepare(&definition.section("data").unwrap(), &options, &Silent).unwrap();
-
-    let folder = RunFolder::new(root.path(), "tiny", "lite");
-    folder.create().unwrap();
-    RunDefinition::new(&definition, "lite", 1)
-        .unwrap()
-        .write(&folder.definition())
-        .unwrap();
-    prepared.tokeniser.save(&folder.tokeniser()).unwrap();
-    prepared.source_vocabulary.save(&folder.source_vocabulary()).unwrap();
-    prepared.target_vocabulary.save(&folder.target_vocabulary()).unwrap();
-    let sizes = VocabularySizes {
-        source: prepared.source_vocabulary.len(),
-        target: prepared.target_vocabulary.len(),
-    };
-    let device = DeviceName::Flex.open().unwrap();
-    device.seed(7);
-    let config: ModelConfig = definition.section("arch.lite").unwrap();
-    weights::save(&config.init(sizes, &device).unwrap(), &folder.model()).unwrap();
-    seal_weights(&folder.model()).unwrap();
-    (root, folder.root().to_path_buf())
+    let folder = untrained(root.path(), &toml, "lite", overrides);
+    (root, folder)
 }
 
 fn translate(run: &Path, arguments: &[&str], input: impl Into<Vec<u8>>) -> Assert {
