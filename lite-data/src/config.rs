@@ -1,16 +1,17 @@
 //! The `[data]` section of a definition: which corpus, which tokeniser, which lines are kept.
 
+mod archive;
 mod file;
-
-use std::path::PathBuf;
+mod validate;
 
 use serde::{Deserialize, Serialize};
 
-use crate::corpus::LineRules;
-use crate::error::DataError;
 use crate::grammar::GrammarConfig;
-use crate::moses::{Language, MosesConfig};
+use crate::moses::MosesConfig;
 use crate::subword::LearnConfig;
+
+pub use archive::{Archive, Split};
+pub use file::{Field, File, Files, Given, JsonField, Remote, Sides, TableFile};
 
 /// Everything that decides what the prepared data are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -220,143 +221,6 @@ pub struct VocabularyConfig {
     pub padding_factor: usize,
 }
 
-/// The six files of a corpus; each may be missing where another corpus stands behind it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Files {
-    /// What is trained on.
-    pub train: Sides,
-    /// What is watched during training.
-    pub valid: Sides,
-    /// What is scored at the end.
-    pub test: Sides,
-}
-
-/// The two files of a split.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Sides {
-    /// The side that is read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<File>,
-    /// The side that is written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<File>,
-}
-
-/// One plain or gzipped text file: a sentence a line, or an object of JSON a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum File {
-    /// A file on this machine, written as a plain string.
-    Local(PathBuf),
-    /// A file of the network, written as a table.
-    Remote(Remote),
-    /// A file that no address serves in this form, written as a table without `url`.
-    Given(Given),
-    /// One field of lines of JSON: either table with a `field`.
-    Field(Field),
-}
-
-/// A file that a table names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum TableFile {
-    /// One with an address.
-    Remote(Remote),
-    /// One without.
-    Given(Given),
-}
-
-/// A file of the network and how to know that it is the right one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remote {
-    /// The address.
-    pub url: String,
-    /// Where a mirror and the download folder keep it.
-    pub path: String,
-    /// Bytes, if they are known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// Hash of the bytes as lower-case hexadecimal digits, if it is known. Otherwise that of the first download counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-}
-
-/// A file that has to be given: in the mirror, or under its path on this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Given {
-    /// Where a mirror keeps it; without a mirror, its path.
-    pub path: PathBuf,
-    /// Bytes, if only one file will do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// Hash of the bytes as lower-case hexadecimal digits, if only one file will do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// Where it comes from and how it was made, for those who do not have it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<String>,
-}
-
-/// One field of lines of JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Field {
-    /// The file.
-    #[serde(flatten)]
-    pub file: TableFile,
-    /// Which field of each object is the text.
-    #[serde(flatten)]
-    pub json: JsonField,
-}
-
-/// How a line of JSON becomes a line of text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct JsonField {
-    /// The key whose value is the text.
-    pub field: String,
-    /// The word that stands for a line break in the text, so that turns or paragraphs stay apart. Default: empty, which
-    /// joins the lines with a space.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub line_break: String,
-}
-
-/// Two files of an archive, for `corpus = "archives"`; in the order of the definition they make the splits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Archive {
-    /// The address.
-    pub url: String,
-    /// Where a mirror and the download folder keep it. Default: the last part of the address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// Bytes, if they are known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// Hash of the bytes, if it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// The files inside, without their endings: for `NAME`, either `NAME.en`, `NAME.en.gz`, `NAME.en.xml`, `NAME.en.sgm`,
-    /// or `NAME-src.en.sgm` for the source and `NAME-ref.fr.sgm` for the target. Of a corpus of one side, the whole name.
-    pub files: String,
-    /// The split that they belong to.
-    pub split: Split,
-    /// How their lines become sentences. Default: `segments` for XML and SGM, otherwise `text`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub form: Option<Form>,
-}
-
-/// A part of a corpus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Split {
-    /// What is trained on.
-    Train,
-    /// What is watched during training.
-    Valid,
-    /// What is scored at the end.
-    Test,
-}
-
 impl DataConfig {
     /// A corpus of files with every other setting at its default.
     pub fn new(source_language: &str, target_language: &str) -> Self {
@@ -388,177 +252,11 @@ impl DataConfig {
         self.source_language.is_empty()
     }
 
-    /// Refuses values that cannot work.
-    pub fn validate(&self) -> Result<(), DataError> {
-        let refuse = |message: String, hint: &str| {
-            Err(DataError::Config {
-                message,
-                hint: hint.into(),
-            })
-        };
-        if self.max_source_tokens < 2 || self.max_target_tokens < 2 {
-            return refuse(
-                format!(
-                    "max_source_tokens = {}, max_target_tokens = {}: both count </s> and need at least 2",
-                    self.max_source_tokens, self.max_target_tokens
-                ),
-                "256 suits sentences",
-            );
-        }
-        if let Some(ratio) = self.max_ratio.filter(|ratio| ratio.is_nan() || *ratio < 1.0) {
-            return refuse(
-                format!("max_ratio = {ratio} would drop every pair"),
-                "Moses uses 1.5; leave it out for none",
-            );
-        }
-        if let Some(every @ 0..=1) = self.valid_every {
-            return refuse(
-                format!("valid_every = {every} leaves nothing to train on"),
-                "the paper has 23 and 1333",
-            );
-        }
-        let tokeniser = &self.tokeniser;
-        if !(tokeniser.character_coverage > 0.0 && tokeniser.character_coverage <= 1.0) {
-            return refuse(
-                format!(
-                    "tokeniser.character_coverage = {} is not in (0, 1]",
-                    tokeniser.character_coverage
-                ),
-                "1.0 keeps every character",
-            );
-        }
-        if tokeniser.kind == TokeniserKind::Sentencepiece && tokeniser.vocabulary_size < 8 {
-            return refuse(
-                format!(
-                    "tokeniser.vocabulary_size = {} leaves no room for pieces",
-                    tokeniser.vocabulary_size
-                ),
-                "some thousands are usual",
-            );
-        }
-        if tokeniser.max_piece_length == 0 || self.vocabulary.padding_factor == 0 {
-            return refuse(
-                "tokeniser.max_piece_length and vocabulary.padding_factor need at least 1".into(),
-                "leave them out for the defaults",
-            );
-        }
-        if self.is_one_sided() {
-            self.validate_one_sided()?;
-        }
-        self.validate_moses()
-    }
-
-    fn validate_one_sided(&self) -> Result<(), DataError> {
-        let Files { train, valid, test } = &self.files;
-        let has_source = [train, valid, test].iter().any(|sides| sides.source.is_some());
-        for (is_there, what) in [
-            (has_source, "files with a source"),
-            (
-                self.corpus == Corpus::Grammar,
-                "corpus = \"grammar\", which makes pairs,",
-            ),
-            (self.max_ratio.is_some(), "max_ratio"),
-            (
-                self.moses.as_ref().is_some_and(|moses| moses.clean.is_some()),
-                "moses.clean",
-            ),
-        ] {
-            if is_there {
-                return Err(DataError::Config {
-                    message: format!("{what} without a source_language: a corpus of one side has no pairs"),
-                    hint: "name the language of the source".into(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn validate_moses(&self) -> Result<(), DataError> {
-        let refuse = |message: String, hint: &str| {
-            Err(DataError::Config {
-                message,
-                hint: hint.into(),
-            })
-        };
-        if let Some(moses) = &self.moses {
-            if let Err(error) = LineRules::new(self).and(LineRules::target(self)) {
-                return refuse(format!("moses: {error}"), "leave the section out for other languages");
-            }
-            if let Some(clean) = moses
-                .clean
-                .filter(|clean| clean.ratio.is_nan() || clean.ratio < 1.0 || clean.min > clean.max)
-            {
-                return refuse(
-                    format!(
-                        "moses.clean: ratio = {}, min = {}, max = {} would drop every pair",
-                        clean.ratio, clean.min, clean.max
-                    ),
-                    "the paper has 1.5, 1 and 175",
-                );
-            }
-        }
-        if self.tokeniser.detokenise {
-            if self.tokeniser.kind != TokeniserKind::SubwordNmt {
-                return refuse(
-                    "tokeniser.detokenise needs kind = \"subword-nmt\"".into(),
-                    "other tokenisers give the text back that they were given",
-                );
-            }
-            if let Err(error) = self.target_language.parse::<Language>() {
-                return refuse(
-                    format!("tokeniser.detokenise: {error}"),
-                    "leave it out for other languages",
-                );
-            }
-        }
-        Ok(())
-    }
 }
 
 impl LongSources {
     fn is_default(&self) -> bool {
         *self == Self::default()
-    }
-}
-
-impl Archive {
-    /// The archive as a file of the network.
-    pub fn remote(&self) -> Remote {
-        let last = self.url.rsplit('/').next().unwrap_or_default();
-        Remote {
-            url: self.url.clone(),
-            path: self.path.clone().unwrap_or_else(|| last.to_owned()),
-            size: self.size,
-            sha256: self.sha256.clone(),
-        }
-    }
-
-    /// What each side, or the only one, may be called inside of the archive.
-    pub fn member_names(&self, config: &DataConfig) -> Vec<Vec<String>> {
-        let files = &self.files;
-        if config.is_one_sided() {
-            return vec![vec![files.clone(), format!("{files}.gz")]];
-        }
-        let names = |language: &str, marked: &str| {
-            vec![
-                format!("{files}.{language}"),
-                format!("{files}.{language}.gz"),
-                format!("{files}.{language}.xml"),
-                format!("{files}.{language}.sgm"),
-                format!("{files}-{marked}.{language}.sgm"),
-            ]
-        };
-        vec![
-            names(&config.source_language, "src"),
-            names(&config.target_language, "ref"),
-        ]
-    }
-}
-
-impl Files {
-    /// Whether no file is named at all.
-    pub fn is_empty(&self) -> bool {
-        *self == Files::default()
     }
 }
 

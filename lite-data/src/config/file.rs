@@ -1,13 +1,119 @@
-//! How a definition names a file: a plain string, or a table with the keys of one of the kinds.
+//! The files of a corpus, and how a definition names one: a plain string, or a table with the keys of one of the kinds.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Field, File, Given, JsonField, Remote, TableFile};
+/// The six files of a corpus; each may be missing where another corpus stands behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Files {
+    /// What is trained on.
+    pub train: Sides,
+    /// What is watched during training.
+    pub valid: Sides,
+    /// What is scored at the end.
+    pub test: Sides,
+}
+
+/// The two files of a split.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sides {
+    /// The side that is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<File>,
+    /// The side that is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<File>,
+}
+
+/// One plain or gzipped text file: a sentence a line, or an object of JSON a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum File {
+    /// A file on this machine, written as a plain string.
+    Local(PathBuf),
+    /// A file of the network, written as a table.
+    Remote(Remote),
+    /// A file that no address serves in this form, written as a table without `url`.
+    Given(Given),
+    /// One field of lines of JSON: either table with a `field`.
+    Field(Field),
+}
+
+/// A file that a table names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum TableFile {
+    /// One with an address.
+    Remote(Remote),
+    /// One without.
+    Given(Given),
+}
+
+/// A file of the network and how to know that it is the right one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// The address.
+    pub url: String,
+    /// Where a mirror and the download folder keep it.
+    pub path: String,
+    /// Bytes, if they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Hash of the bytes as lower-case hexadecimal digits, if it is known. Otherwise that of the first download counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// A file that has to be given: in the mirror, or under its path on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Given {
+    /// Where a mirror keeps it; without a mirror, its path.
+    pub path: PathBuf,
+    /// Bytes, if only one file will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Hash of the bytes as lower-case hexadecimal digits, if only one file will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Where it comes from and how it was made, for those who do not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+}
+
+/// One field of lines of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Field {
+    /// The file.
+    #[serde(flatten)]
+    pub file: TableFile,
+    /// Which field of each object is the text.
+    #[serde(flatten)]
+    pub json: JsonField,
+}
+
+/// How a line of JSON becomes a line of text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JsonField {
+    /// The key whose value is the text.
+    pub field: String,
+    /// The word that stands for a line break in the text, so that turns or paragraphs stay apart. Default: empty, which
+    /// joins the lines with a space.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub line_break: String,
+}
+
+impl Files {
+    /// Whether no file is named at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Files::default()
+    }
+}
 
 /// Every key that such a table can have.
 #[derive(Deserialize)]
