@@ -251,7 +251,6 @@ impl DataConfig {
     pub fn is_one_sided(&self) -> bool {
         self.source_language.is_empty()
     }
-
 }
 
 impl LongSources {

@@ -3,7 +3,7 @@
 //!
 //! sacremoses 0.2.0 gives other words for these of the lines. It leaves the full stop on the last word: `St.` and `U.S.A.`
 //! in English, `etc.` in French, `usw.` and `5.` in German. It separates the letters of Chinese and Korean, and takes `\x1f`
-//! for white space. Its normaliser leaves `."` at the end of a German line. corpora.json counts such lines in corpora.
+//! for white space. Its normaliser leaves `."` at the end of a German line. sacremoses.json lists such lines of the corpora.
 
 use std::fs;
 use std::path::Path;
