@@ -3,6 +3,7 @@
 //! Of each experiment and architecture the newest record counts; one whose training was cut short by a time budget
 //! only where there is none that finished, and the table says so.
 
+pub mod bench;
 pub mod compression;
 
 use std::collections::BTreeMap;
@@ -13,13 +14,16 @@ use experiments::{CompressionRecord, PaperNumbers, Record, Status};
 use lite_model::cost::mult_adds;
 use lite_model::{ModelConfig, Task};
 
+use crate::bench::pair::Pairs;
+
 /// The architecture that others are held against.
 const BASELINE: &str = "transformer";
 
 /// Lengths at which the paper counts the Mult-Adds of language models, beside 30 tokens.
 const LANGUAGE_MODEL_LENGTHS: [usize; 2] = [100, 1000];
 
-/// Opens the place of a table in a document; the experiment's name and ` -->` follow, or `compression:` and the name.
+/// Opens the place of a table in a document; the experiment's name and ` -->` follow, or `compression:` and the name, or
+/// `bench:` and that of a record of timings.
 const BEGIN: &str = "<!-- table:";
 /// Closes it.
 const END: &str = "<!-- end -->";
@@ -86,6 +90,7 @@ pub fn fill(
     document: &str,
     records: &[(PathBuf, Record)],
     compression: &[(PathBuf, CompressionRecord)],
+    timings: &[(String, Pairs)],
 ) -> Result<String, MarkerError> {
     let experiments = newest(records);
     let mut text = String::with_capacity(document.len());
@@ -103,11 +108,13 @@ pub fn fill(
                 found: trimmed.into(),
             })?
             .trim();
-        match (name.strip_prefix("compression:"), experiments.get(name)) {
-            (Some(experiment), _) => text.push_str(&compression::fill(experiment, compression)),
-            (None, Some(rows)) => text.push_str(&comparison(rows)),
-            (None, None) => text.push_str("No record yet.\n"),
-        }
+        text.push_str(&match name.split_once(':') {
+            Some(("compression", experiment)) => compression::fill(experiment, compression),
+            Some(("bench", record)) => bench::fill(record, timings),
+            _ => experiments
+                .get(name)
+                .map_or("No record yet.\n".into(), |rows| comparison(rows)),
+        });
         let end = lines
             .find(|(_, line)| line.trim() == END)
             .ok_or(MarkerError::NoEnd { line: i + 1 })?;

@@ -55,6 +55,8 @@ fn help_of_every_command() {
     insta::assert_snapshot!("help-bench-beam", help);
     let help = stdout(&program(&["bench", "scale", "--help"]).assert().code(0));
     insta::assert_snapshot!("help-bench-scale", help);
+    let help = stdout(&program(&["bench", "pair", "--help"]).assert().code(0));
+    insta::assert_snapshot!("help-bench-pair", help);
 }
 
 /// A run of one small model over six words and ten positions, with its corpus beside it.
@@ -580,4 +582,53 @@ fn cost_shows_every_row_of_the_paper() {
     ];
     let text = stdout(&program(&["cost"]).args(arguments).assert().code(0));
     insta::assert_snapshot!("cost-lengths", text);
+}
+
+#[cfg(unix)]
+#[test]
+fn workloads_are_timed_beside_another_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = folder.path().join("peer.sh");
+    // It takes as many seconds as the model is wide.
+    fs::write(
+        &peer,
+        "echo \"{\\\"median_seconds\\\": $1, \\\"peak_rss_mib\\\": 7.0, \\\"dtype\\\": \\\"$2\\\"}\"\n",
+    )
+    .unwrap();
+    let pair = |beside: &str| {
+        let mut command = program(&["bench", "pair", "--task", "greedy", "--arch", "lite,transformer"]);
+        command.args(["--d-model", "16,32", "--vocab", "100", "--batch", "2", "--threads", "1"]);
+        command.args(["--rounds", "2", "--steps", "1", "--name", "tiny", "--beside", beside]);
+        command.args(["--out", folder.path().to_str().unwrap()]);
+        command.assert()
+    };
+    let beside = format!("Peer=sh {} {{d_model}} {{dtype}}", peer.display());
+    let table = stdout(&pair(&beside).code(0));
+    assert!(table.contains("Peer f32, s"), "{table}");
+    let record = fs::read(folder.path().join("tiny.json")).unwrap();
+    let pairs: lite_eval::bench::pair::Pairs = serde_json::from_slice(&record).unwrap();
+    let models: Vec<(&str, usize)> = pairs.rows.iter().map(|row| (row.arch.as_str(), row.d_model)).collect();
+    assert_eq!(
+        models,
+        [("lite", 16), ("lite", 32), ("transformer", 16), ("transformer", 32)]
+    );
+    for row in &pairs.rows {
+        let [ours, other] = &row.programs[..] else {
+            panic!("{row:?}")
+        };
+        assert_eq!((row.vocab, row.batch, row.threads), (100, 2, 1));
+        assert_eq!((ours.seconds.len(), ours.peak_rss_mib.is_some()), (2, true));
+        assert_eq!(other.seconds, [row.d_model as f64; 2]);
+        assert!(row.gain().unwrap() > 1.0);
+    }
+
+    let wrong = stderr(&pair("Peer=sh peer.sh {width}").code(1));
+    assert!(
+        wrong.contains("`{width}` in the command is none of the workload's keys"),
+        "{wrong}"
+    );
+    let silent = stderr(&pair("Peer=true").code(1));
+    assert!(silent.contains("Peer: expected one JSON object"), "{silent}");
+    let absent = stderr(&pair("Peer=no-such-program-here").code(1));
+    assert!(absent.contains("Peer: `no-such-program-here`"), "{absent}");
 }

@@ -3,12 +3,14 @@
 //! - [`Workload`]: a model, its vocabulary, and how many sentences of which lengths; [`measure`] times it
 //! - `search`, `train`: what one repetition does
 //! - [`scale`]: how cost grows with length, vocabulary, width and batch
+//! - [`pair`]: the same workload by several programs in turns
 //! - [`noise`]: what else kept the machine busy meanwhile
 //!
 //! Every sentence has the same number of tokens on a side and no padding, so that any two programs that are given the same
 //! numbers do the same work.
 
 pub mod noise;
+pub mod pair;
 pub mod scale;
 mod search;
 mod train;

@@ -1,12 +1,13 @@
 //! `lite-eval bench`: sentences and tokens a second, and memory.
 
+mod pair;
 mod scale;
 mod workload;
 
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use experiments::{Definition, commit, machine, now};
 use lite_eval::bench::{BURN, Measurement, Repetitions, Task, Workload, measure, simd};
 use serde_json::{Value as Json, json};
@@ -37,6 +38,25 @@ enum TaskCommand {
     Greedy(workload::Arguments),
     Beam(workload::Arguments),
     Scale(scale::Arguments),
+    Pair(pair::Arguments),
+}
+
+/// A task as an option's value.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum TaskName {
+    Train,
+    Greedy,
+    Beam,
+}
+
+impl TaskName {
+    fn task(self) -> Task {
+        match self {
+            Self::Train => Task::Train,
+            Self::Greedy => Task::Greedy,
+            Self::Beam => Task::Beam,
+        }
+    }
 }
 
 #[derive(clap::Args, Debug)]
@@ -78,6 +98,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(TaskCommand::Greedy(arguments)) => one(Task::Greedy, arguments),
         Some(TaskCommand::Beam(arguments)) => one(Task::Beam, arguments),
         Some(TaskCommand::Scale(arguments)) => scale::run(arguments),
+        Some(TaskCommand::Pair(arguments)) => pair::run(arguments),
         None => survey(&arguments.survey),
     }
 }
@@ -199,9 +220,15 @@ fn in_own_process(
     for change in &arguments.overrides {
         command.args(["--set", change]);
     }
-    let output = command.stderr(Stdio::inherit()).output()?;
-    ensure!(output.status.success(), "{arch}, {}: {}", task.name(), output.status);
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{arch}, {}", task.name()))
+    measured(&mut command, &format!("{arch}, {}", task.name()))
+}
+
+/// What a program prints: one JSON object. `place` is named in errors.
+fn measured(command: &mut Command, place: &str) -> anyhow::Result<Json> {
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("{place}: `{}`", command.get_program().display()))?;
+    ensure!(output.status.success(), "{place}: {}", output.status);
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{place}: expected one JSON object"))
 }
 
 fn row(arch: &str, task: Task, batch: usize, found: &Json) -> Vec<String> {

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use experiments::{CompressionRecord, Record, write_atomically};
-use lite_eval::tables::{compression, document, fill};
+use lite_eval::tables::{bench, compression, document, fill};
 
 use super::ResultsArguments;
 
 /// Write results/TABLES.md and the README's tables from the records
 ///
-/// In the README, what stands between `<!-- table:EXPERIMENT -->` or `<!-- table:compression:EXPERIMENT -->` and `<!-- end -->`
-/// is replaced.
+/// In the README, what stands between `<!-- table:EXPERIMENT -->`, `<!-- table:compression:EXPERIMENT -->` or `<!-- table:bench:NAME
+/// -->` and `<!-- end -->` is replaced.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval tables --check")]
 pub struct Arguments {
@@ -31,6 +31,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let results = &arguments.results.results;
     let records = Record::read_all(results)?;
     let compressed = CompressionRecord::read_all(results)?;
+    let timings = bench::read_all(&results.join("bench"))?;
     let tables = document(&records) + &compression::document(&compressed, &compression::published()?);
     let mut files = vec![(results.join("TABLES.md"), tables)];
     if arguments.readme.exists() {
@@ -38,7 +39,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let readme = fs::read_to_string(&arguments.readme).with_context(place)?;
         files.push((
             arguments.readme.clone(),
-            fill(&readme, &records, &compressed).with_context(place)?,
+            fill(&readme, &records, &compressed, &timings).with_context(place)?,
         ));
     }
     publish(&files, arguments.check, "lite-eval tables")

@@ -78,21 +78,21 @@ fn the_document_shows_the_newest_that_finished_beside_the_baseline_and_the_paper
 #[test]
 fn a_readme_is_filled_between_its_markers_and_then_stays() {
     let readme = "# A\n<!-- table:multi30k-enfr -->\nold\n<!-- end -->\nb\n<!-- table:other -->\n<!-- end -->\n";
-    let filled = fill(readme, &records(), &[]).unwrap();
+    let filled = fill(readme, &records(), &[], &[]).unwrap();
     assert!(filled.starts_with("# A\n<!-- table:multi30k-enfr -->\n| model |") && !filled.contains("old"));
     assert!(filled.ends_with("<!-- end -->\nb\n<!-- table:other -->\nNo record yet.\n<!-- end -->\n"));
-    assert_eq!(fill(&filled, &records(), &[]).unwrap(), filled);
+    assert_eq!(fill(&filled, &records(), &[], &[]).unwrap(), filled);
 }
 
 #[test]
 fn broken_markers_are_named() {
     assert_eq!(
-        fill("\n<!-- table:x -->\n", &[], &[]),
+        fill("\n<!-- table:x -->\n", &[], &[], &[]),
         Err(MarkerError::NoEnd { line: 2 })
     );
     let found = "<!-- table:x".to_string();
     assert_eq!(
-        fill("<!-- table:x\n", &[], &[]),
+        fill("<!-- table:x\n", &[], &[], &[]),
         Err(MarkerError::Broken { line: 1, found })
     );
 }

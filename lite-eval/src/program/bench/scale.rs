@@ -2,9 +2,9 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::ValueEnum;
 use experiments::{machine, now, write_atomically};
 use lite_eval::bench::Task;
@@ -12,6 +12,7 @@ use lite_eval::bench::scale::{Axis, Point, Scale};
 use serde_json::Value as Json;
 
 use super::workload::{architecture, positive};
+use super::{TaskName, measured};
 use crate::program::{DeviceArguments, print_json, print_table};
 
 /// Time and memory against length, vocabulary, width or batch
@@ -76,13 +77,6 @@ enum AxisName {
     Batch,
 }
 
-#[derive(ValueEnum, Debug, Clone, Copy)]
-enum TaskName {
-    Train,
-    Greedy,
-    Beam,
-}
-
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let axis = match arguments.axis {
         AxisName::Length => Axis::Length,
@@ -90,11 +84,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         AxisName::Width => Axis::Width,
         AxisName::Batch => Axis::Batch,
     };
-    let task = match arguments.task {
-        TaskName::Train => Task::Train,
-        TaskName::Greedy => Task::Greedy,
-        TaskName::Beam => Task::Beam,
-    };
+    let task = arguments.task.task();
     for arch in &arguments.arch {
         architecture(arch)?;
     }
@@ -157,14 +147,7 @@ fn measure(arguments: &Arguments, task: Task, axis: Axis, arch: &str, value: usi
     if let Some(n) = arguments.threads {
         command.args(["--threads", &n.to_string()]);
     }
-    let output = command.stderr(Stdio::inherit()).output()?;
-    ensure!(
-        output.status.success(),
-        "{arch}, {} {value}: {}",
-        axis.name(),
-        output.status
-    );
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{arch}, {} {value}", axis.name()))
+    measured(&mut command, &format!("{arch}, {} {value}", axis.name()))
 }
 
 fn row(point: &Point) -> Vec<String> {
