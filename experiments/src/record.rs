@@ -43,6 +43,9 @@ pub struct Record {
     pub device: String,
     /// The machine.
     pub machine: Machine,
+    /// Tokens of a batch in memory, where it was trained: what dropout draws depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_batch: Option<u64>,
     /// Updates of the optimiser.
     pub updates: u64,
     /// Target tokens trained on, padding not counted.

@@ -31,6 +31,7 @@ fn record() -> Record {
             memory_bytes: 1 << 33,
             os: "an OS".into(),
         },
+        tokens_per_batch: None,
         updates: 3,
         target_tokens: 6000,
         train_seconds: 1.25,

@@ -105,6 +105,7 @@ impl Extracted {
             seed: 0,
             device: "no device".into(),
             machine,
+            tokens_per_batch: None,
             updates: 0,
             target_tokens: 0,
             train_seconds: 0.0,

@@ -121,6 +121,7 @@ fn record(run: &Run<'_>, definition: &RunDefinition, state: &TrainState, ending:
         seed: definition.seed,
         device: run.device_name.clone(),
         machine: experiments::machine(),
+        tokens_per_batch: Some(run.tokens_per_batch as u64),
         updates: state.update,
         target_tokens: state.target_tokens,
         train_seconds: state.seconds,

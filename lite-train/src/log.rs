@@ -40,6 +40,8 @@ pub enum Event {
         rate: f64,
         /// Target tokens a second.
         tokens_per_second: f64,
+        /// Share of the time that went into choosing and reading batches.
+        loading_share: f64,
         /// Seconds of training so far.
         seconds: f64,
     },

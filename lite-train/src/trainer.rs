@@ -115,6 +115,25 @@ impl Run<'_> {
     }
 }
 
+/// What went into choosing and reading batches: since the last line of the log, and since this program began.
+#[derive(Debug, Default)]
+struct Loading {
+    line: Duration,
+    all: Duration,
+}
+
+impl Loading {
+    fn add(&mut self, began: Instant) {
+        let took = began.elapsed();
+        self.line += took;
+        self.all += took;
+    }
+
+    fn end_line(&mut self) -> Duration {
+        std::mem::take(&mut self.line)
+    }
+}
+
 /// The moving parts of a run.
 struct Loop<'a, M> {
     run: &'a Run<'a>,
@@ -134,6 +153,7 @@ struct Loop<'a, M> {
     /// What was trained since the last line of the log.
     line: Window,
     line_began: Instant,
+    loading: Loading,
     valid: Vec<Batch>,
     /// The update of the last checkpoint, 0 before the first.
     saved: u64,
@@ -187,6 +207,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
             pending: Vec::new(),
             line: Window::default(),
             line_began: Instant::now(),
+            loading: Loading::default(),
             valid: sequential_batches(valid, run.tokens_per_batch),
         })
     }
@@ -199,7 +220,9 @@ impl<'a, M: Trainee> Loop<'a, M> {
             if let Some(ending) = self.ending() {
                 return self.end(ending, report);
             }
+            let began = Instant::now();
             let plans = self.plans()?;
+            self.loading.add(began);
             while let Some(plan) = plans.get(self.state.next) {
                 self.update(plan)?;
                 self.after_update(report)?;
@@ -214,6 +237,13 @@ impl<'a, M: Trainee> Loop<'a, M> {
 
     /// Leaves a run that can be scored and, if its time was up, goes on later.
     fn end(&mut self, ending: Ending, report: &mut Report) -> anyhow::Result<Ending> {
+        if !self.loading.all.is_zero() {
+            let share = self.loading.all.as_secs_f64() / self.began.elapsed().as_secs_f64();
+            report.message(&format!(
+                "choosing and reading batches took {:.1} % of the time",
+                100.0 * share
+            ));
+        }
         if ending == Ending::TimeBudget {
             self.read_losses()?;
             if self.saved != self.state.update {
@@ -274,7 +304,9 @@ impl<'a, M: Trainee> Loop<'a, M> {
 
     fn update(&mut self, plan: &UpdatePlan) -> anyhow::Result<()> {
         let train_config = &self.run.train;
+        let began = Instant::now();
         let update = plan.load(self.rows);
+        self.loading.add(began);
         let settings = UpdateSettings {
             rate: train_config.schedule.rate(self.state.update, train_config.updates),
             label_smoothing: train_config.label_smoothing,
@@ -337,7 +369,9 @@ impl<'a, M: Trainee> Loop<'a, M> {
     fn write_line(&mut self, report: &mut Report) -> anyhow::Result<()> {
         let config = &self.run.train;
         let line = std::mem::take(&mut self.line);
-        let tokens_per_second = line.tokens as f64 / self.line_began.elapsed().as_secs_f64();
+        let took = self.line_began.elapsed().as_secs_f64();
+        let tokens_per_second = line.tokens as f64 / took;
+        let loading_share = self.loading.end_line().as_secs_f64() / took;
         self.line_began = Instant::now();
         let (update, seconds) = (self.state.update, self.seconds());
         self.log.write(&Event::Train {
@@ -347,6 +381,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
             nll: line.nll / line.tokens.max(1) as f64,
             rate: config.schedule.rate(update - 1, config.updates),
             tokens_per_second,
+            loading_share,
             seconds,
         })?;
         let left = Duration::from_secs_f64(seconds / update as f64 * (config.updates - update) as f64);

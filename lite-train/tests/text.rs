@@ -42,6 +42,17 @@ fn the_record_has_the_perplexity_that_the_weights_have() {
     let found = measure("valid", 0);
     assert!(close(last.valid_perplexity, found.perplexity), "{last:?} {found:?}");
 
+    // The record says what dropout's draws depend on, and the log what is not training.
+    assert!(record.tokens_per_batch.is_some_and(|tokens| tokens > 0));
+    let log = fs::read_to_string(folder.join("log.jsonl")).unwrap();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let shares: Vec<f64> = lines.filter_map(|line| line["loading_share"].as_f64()).collect();
+    assert_eq!(shares.len(), 6);
+    assert!(shares.iter().all(|share| (0.0..1.0).contains(share)), "{shares:?}");
+    assert!(stderr.contains("choosing and reading batches took "), "{stderr}");
+
     // What is reported has the definition's context.
     let test = measure("test", 16);
     let scores: Vec<&str> = record.scores.iter().map(|score| score.name.as_str()).collect();

@@ -44,6 +44,7 @@ pub(crate) fn record(arch: &str, date: &str, bleu: f64, status: Status) -> (Path
             memory_bytes: 24 << 30,
             os: "Debian x86_64".into(),
         },
+        tokens_per_batch: None,
         updates: 8000,
         target_tokens: 32_000_000,
         train_seconds: 3300.0,
