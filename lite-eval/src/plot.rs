@@ -203,9 +203,11 @@ impl Chart {
         ];
         for ((arch, points), colour) in curves.iter().zip(colours.into_iter().cycle()) {
             let visible = || points.iter().filter(|point| point.y <= highest);
+            // Points with names are ways to go and not stations of one.
+            let line = visible().filter(|point| point.name.is_none());
             chart
                 .draw_series(LineSeries::new(
-                    visible().map(|point| (point.x, point.y)),
+                    line.map(|point| (point.x, point.y)),
                     colour.stroke_width(2),
                 ))?
                 .label(arch)

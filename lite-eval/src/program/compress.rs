@@ -244,7 +244,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
         return print_json(&record);
     }
-    print!("{}", steps_table(&record).render(Format::Text));
+    print!("{}", steps_table(&[&record]).render(Format::Text));
     Ok(())
 }
 

@@ -8,8 +8,9 @@ use experiments::{CompressionRecord, Definition, DefinitionError, ModelSize, Pub
 
 use crate::text_table::{Format, TextTable};
 
-/// The steps of one record.
-pub fn steps_table(record: &CompressionRecord) -> TextTable {
+/// The steps of the records of one model, each once: all begin with the same floats.
+pub fn steps_table(records: &[&CompressionRecord]) -> TextTable {
+    let record = records[0];
     let first = record.steps.first().map(|step| step.size).unwrap_or_default();
     let scores = record.steps.first().map(|step| &step.scores[..]).unwrap_or_default();
     let mut header = vec![
@@ -26,11 +27,21 @@ pub fn steps_table(record: &CompressionRecord) -> TextTable {
     let mut table = TextTable::new(&header, 1);
     if let Some(base) = record.baseline {
         let mut row = vec!["transformer base, float32".into(), "-".into()];
-        row.extend(sizes(base, first, base));
+        let mut cells = sizes(base, base, base);
+        // How many times smaller it is than the model says nothing.
+        cells[1] = "-".into();
+        cells[4] = "-".into();
+        row.extend(cells);
         row.extend(scores.iter().map(|_| "-".into()));
         table.push(row);
     }
-    for step in &record.steps {
+    let mut seen: Vec<(&str, ModelSize)> = Vec::new();
+    for step in records.iter().flat_map(|record| &record.steps) {
+        let own = (step.name.as_str(), step.size);
+        if seen.contains(&own) {
+            continue;
+        }
+        seen.push(own);
         let mut row = vec![step.name.clone(), format!("{:.1} %", 100.0 * step.sparsity)];
         row.extend(sizes(step.size, first, record.baseline.unwrap_or_default()));
         row.extend(step.scores.iter().map(|score| match score.confidence {
@@ -108,11 +119,45 @@ pub fn fill(experiment: &str, records: &[(PathBuf, CompressionRecord)]) -> Strin
     if rows.is_empty() {
         return "No record yet.\n".into();
     }
-    let tables: Vec<String> = rows
-        .iter()
-        .map(|record| format!("{}\n\n{}", title(record), table(record)))
+    let mut models: BTreeMap<(&str, &str), Vec<&CompressionRecord>> = BTreeMap::new();
+    for record in rows {
+        models
+            .entry((&record.arch, &record.weights_sha256))
+            .or_default()
+            .push(record);
+    }
+    let tables: Vec<String> = models
+        .into_iter()
+        .map(|((arch, _), records)| {
+            let mut text = format!(
+                "{arch}:\n\n{}\n- {COUNTINGS}\n",
+                steps_table(&records).render(Format::Markdown)
+            );
+            for record in &records {
+                let name = record.steps.last().map_or("", |step| step.name.as_str());
+                let _ = writeln!(text, "- {name}: {}; commit {}", settings(record), record.commit);
+            }
+            text
+        })
         .collect();
     tables.join("\n")
+}
+
+/// What the two sizes are.
+const COUNTINGS: &str =
+    "counted as paper: weights alone, without embeddings, codebooks and the places of kept weights; file: every byte";
+
+/// How a model was compressed.
+fn settings(record: &CompressionRecord) -> String {
+    let settings = &record.settings;
+    let scanned = match record.scan.is_empty() {
+        true => "",
+        false => ", found on the validation set",
+    };
+    format!(
+        "sensitivity {:.2}{scanned}; k-means from a {} start; {} updates of training",
+        settings.sensitivity, settings.start, settings.fine_tune
+    )
 }
 
 fn title(record: &CompressionRecord) -> String {
@@ -164,7 +209,7 @@ pub fn paper_table(published: &[PublishedCompression]) -> String {
 }
 
 fn table(record: &CompressionRecord) -> String {
-    let mut text = steps_table(record).render(Format::Markdown);
+    let mut text = steps_table(&[record]).render(Format::Markdown);
     text.push('\n');
     for note in notes(record) {
         let _ = writeln!(text, "- {note}");
@@ -173,10 +218,7 @@ fn table(record: &CompressionRecord) -> String {
 }
 
 fn notes(record: &CompressionRecord) -> Vec<String> {
-    let settings = &record.settings;
-    let mut notes = vec![
-        "counted as paper: weights alone, without embeddings, codebooks and the places of kept weights; file: every byte".into(),
-    ];
+    let mut notes = vec![COUNTINGS.to_owned()];
     if let Some(last) = record.steps.last() {
         let parts: Vec<String> = last
             .parts
@@ -185,14 +227,7 @@ fn notes(record: &CompressionRecord) -> Vec<String> {
             .collect();
         notes.push(format!("the last file: {}", parts.join(", ")));
     }
-    let scanned = match record.scan.is_empty() {
-        true => String::new(),
-        false => ", found on the validation set".into(),
-    };
-    notes.push(format!(
-        "sensitivity {:.2}{scanned}; k-means from a {} start; {} updates of training",
-        settings.sensitivity, settings.start, settings.fine_tune
-    ));
+    notes.push(settings(record));
     for score in record.steps.last().into_iter().flat_map(|step| &step.scores) {
         notes.push(format!("{}: `{}`", score.name, score.signature));
     }

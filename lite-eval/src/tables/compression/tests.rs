@@ -92,4 +92,12 @@ fn the_newest_of_the_same_settings_is_shown() {
     assert_eq!(shown.len(), 2);
     assert_eq!(shown[0].steps[0].name, "newer");
     assert_eq!(fill("quick", &records), "No record yet.\n");
+
+    // One table of one model: what two records share stands there once.
+    let mut fewer_bits = record();
+    fewer_bits.settings.bits = 4;
+    fewer_bits.steps.remove(1);
+    fewer_bits.steps[1].name = "4 bits".into();
+    let records = [record(), fewer_bits].map(|record| (PathBuf::new(), record));
+    insta::assert_snapshot!(fill("multi30k-enfr", &records));
 }
