@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::median;
+
 /// The name of this program in a record.
 pub const OURS: &str = "lite-eval";
 
@@ -60,14 +62,7 @@ pub struct Timed {
 impl Timed {
     /// The median of the turns' medians.
     pub fn median(&self) -> f64 {
-        let mut sorted = self.seconds.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        match sorted.len() {
-            0 => f64::NAN,
-            n if n % 2 == 1 => sorted[middle],
-            _ => (sorted[middle - 1] + sorted[middle]) / 2.0,
-        }
+        median(&self.seconds)
     }
 
     /// Adds a turn.
