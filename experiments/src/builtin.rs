@@ -15,6 +15,7 @@ built_in![
     "iwslt14-deen-110M",
     "iwslt14-deen-200M",
     "iwslt14-deen-50M",
+    "iwslt14-deen-50M-part",
     "iwslt14-deen.base",
     "multi30k-ende",
     "multi30k-enfr-short",

@@ -30,6 +30,7 @@ fn every_definition_loads() {
         "iwslt14-deen-110M",
         "iwslt14-deen-200M",
         "iwslt14-deen-50M",
+        "iwslt14-deen-50M-part",
         "multi30k-ende",
         "multi30k-enfr-short",
         "multi30k-enfr",
