@@ -231,11 +231,23 @@ impl PackedTensor {
     /// Its numbers: floats, or a codebook with a code for each weight.
     pub fn values(&self) -> Result<Values, PackedError> {
         let bytes = &self.map[self.bytes.clone()];
-        unpack_values(self.encoding, bytes, self.n_elements).map_err(|error| PackedError {
+        let values = unpack_values(self.encoding, bytes, self.n_elements);
+        leave(&self.map);
+        values.map_err(|error| PackedError {
             place: format!("tensor `{}`", self.name),
             ..error
         })
     }
+}
+
+/// Takes a map that was read from out of the process's memory: unpacked, its bytes are not needed beside what they became.
+/// Read again, they come from the file. The whole map, since Linux brings pages in by blocks that hold many tensors.
+fn leave(map: &Mmap) {
+    #[cfg(unix)]
+    // SAFETY: a map of a file that is never written loses nothing but its pages. That they stay is no error.
+    let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+    #[cfg(not(unix))]
+    let _ = map;
 }
 
 impl LiteFile {
@@ -268,6 +280,7 @@ impl LiteFile {
             error,
         };
         let container = Container::parse(&map).map_err(in_container)?;
+        leave(&map);
         let parts = container.sizes().map(|(name, size)| (name.to_owned(), size)).collect();
         let sections = Sections {
             container: &container,
