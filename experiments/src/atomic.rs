@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::error::RunError;
+
 /// Writes a file through `write`. If that fails, what was under `path` before is still there, and the part is removed.
 pub fn write_atomically<F>(path: &Path, write: F) -> io::Result<()>
 where
@@ -62,6 +64,33 @@ pub fn publish_directory(part: &Path, path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Makes a folder through `fill`, which gets an empty one beside it. If that fails, what was under `path` before is still
+/// there, and the part is removed.
+///
+/// # Errors
+///
+/// Those of `fill`, and [`RunError::Io`].
+pub fn write_directory<E: From<RunError>>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
+    let part = part_path(path);
+    let io = |source| RunError::Io {
+        path: part.clone(),
+        source,
+    };
+    let written = (|| {
+        if part.exists() {
+            fs::remove_dir_all(&part).map_err(io)?;
+        }
+        fs::create_dir_all(&part).map_err(io)?;
+        fill(&part)?;
+        Ok(publish_directory(&part, path).map_err(io)?)
+    })();
+    if written.is_err() {
+        // Best effort: the error that matters is the first one.
+        let _ = fs::remove_dir_all(&part);
+    }
+    written
 }
 
 /// Finishes a [`publish_directory`] that was interrupted: if only `NAME.old` is there it gets its name back, if both

@@ -32,7 +32,7 @@ mod run_definition;
 mod run_folder;
 mod surroundings;
 
-pub use atomic::{part_path, publish_directory, publish_file, recover_directory, write_atomically};
+pub use atomic::{part_path, publish_directory, publish_file, recover_directory, write_atomically, write_directory};
 pub use builtin::list;
 pub use canonical::{hash_bytes, hash_value};
 pub use compression::{CompressionRecord, CompressionSettings, CompressionStep, ModelSize, Part, ScanPoint};

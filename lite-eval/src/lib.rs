@@ -26,6 +26,7 @@ pub mod decode;
 pub mod device;
 pub mod evaluate;
 pub mod export;
+mod figure;
 pub mod forced;
 pub mod import;
 mod limits;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use experiments::{CompressionRecord, CurvePoint, Record};
 use plotters::prelude::*;
 
+use crate::figure;
 use crate::tables::{compression, newest};
 
 /// A file name and its contents.
@@ -195,23 +196,11 @@ impl Chart {
             .x_label_formatter(&|x| format!("{x:.digits$}"))
             .y_label_formatter(&|y| format!("{y:.y_digits$}"))
             .draw()?;
-        let colours = [
-            RGBColor(0, 114, 178),
-            RGBColor(213, 94, 0),
-            RGBColor(0, 158, 115),
-            RGBColor(204, 121, 167),
-        ];
-        for ((arch, points), colour) in curves.iter().zip(colours.into_iter().cycle()) {
+        for ((arch, points), colour) in curves.iter().zip(figure::colours()) {
             let visible = || points.iter().filter(|point| point.y <= highest);
             // Points with names are ways to go and not stations of one.
             let line = visible().filter(|point| point.name.is_none());
-            chart
-                .draw_series(LineSeries::new(
-                    line.map(|point| (point.x, point.y)),
-                    colour.stroke_width(2),
-                ))?
-                .label(arch)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            figure::curve(&mut chart, arch, colour, line.map(|point| (point.x, point.y)))?;
             let named = visible().filter_map(|point| Some((point, point.name.as_deref()?)));
             chart.draw_series(named.map(|(point, name)| {
                 EmptyElement::at((point.x, point.y))
@@ -219,12 +208,7 @@ impl Chart {
                     + Text::new(name.to_owned(), (6, 3), ("sans-serif", 11))
             }))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::MiddleRight)
-            .background_style(WHITE)
-            .border_style(BLACK.mix(0.3))
-            .draw()?;
+        figure::legend(&mut chart, SeriesLabelPosition::MiddleRight)?;
         root.present()?;
         Ok(())
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Task;
+use crate::figure;
 
 /// What is varied while all else stays.
 #[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,27 +155,11 @@ impl Scale {
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| format!("{y}"))
             .draw()?;
-        let colours = [
-            RGBColor(0, 114, 178),
-            RGBColor(213, 94, 0),
-            RGBColor(0, 158, 115),
-            RGBColor(204, 121, 167),
-            RGBColor(86, 86, 86),
-        ];
-        for ((arch, points), colour) in curves.iter().zip(colours.into_iter().cycle()) {
-            chart
-                .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?
-                .label(*arch)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        for ((arch, points), colour) in curves.iter().zip(figure::colours()) {
+            figure::curve(&mut chart, arch, colour, points.iter().copied())?;
             chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE)
-            .border_style(BLACK.mix(0.3))
-            .draw()?;
-        Ok(())
+        figure::legend(&mut chart, SeriesLabelPosition::UpperLeft)
     }
 }
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use experiments::{RunDefinition, RunError, part_path, publish_directory, write_atomically};
+use experiments::{RunDefinition, RunError, write_atomically, write_directory};
 use lite_data::DataError;
 use lite_model::ModelConfig;
 use lite_model::error::WeightsError;
@@ -116,21 +116,7 @@ fn folder(output: &Path, fill: impl FnOnce(&Path) -> Result<(), ExportError>) ->
         let path = output.to_path_buf();
         return Err(ExportError::Occupied { path });
     }
-    let part = part_path(output);
-    let io = |source| RunError::Io {
-        path: part.clone(),
-        source,
-    };
-    if part.exists() {
-        fs::remove_dir_all(&part).map_err(io)?;
-    }
-    fs::create_dir_all(&part).map_err(io)?;
-    let filled = fill(&part).and_then(|()| Ok(publish_directory(&part, output).map_err(io)?));
-    if filled.is_err() {
-        // Best effort: the error that matters is the first one.
-        let _ = fs::remove_dir_all(&part);
-    }
-    filled
+    write_directory(output, fill)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {

@@ -17,7 +17,7 @@ pub mod torch;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use experiments::{RunDefinition, RunError, RunFolder, part_path, publish_directory};
+use experiments::{RunDefinition, RunFolder, write_directory};
 use lite_data::{Tokeniser, TokeniserKind, Vocabulary};
 use lite_model::config::ShareEmbeddings;
 use lite_model::{ModelConfig, Task, VocabularySizes, layout, weights};
@@ -76,13 +76,9 @@ pub fn import(import: &Import) -> Result<Imported, ImportError> {
             .for_each(|x| *x /= n);
     }
     let vocabularies = dictionaries(import, path, &settings, sizes)?;
-    let part = part_path(&import.output);
-    let written = write(&part, &import.output, path, &settings, &vocabularies, &tensors);
-    if written.is_err() {
-        // Best effort: the error that matters is the first one.
-        let _ = fs::remove_dir_all(&part);
-    }
-    written?;
+    write_directory(&import.output, |part| {
+        write(part, path, &settings, &vocabularies, &tensors)
+    })?;
     Ok(Imported {
         architecture: settings.architecture,
         config: settings.config,
@@ -203,20 +199,11 @@ fn dictionaries(
 
 fn write(
     part: &Path,
-    output: &Path,
     checkpoint: &Path,
     settings: &Settings,
     [source, target]: &[Vocabulary; 2],
     tensors: &Tensors,
 ) -> Result<(), ImportError> {
-    let io = |source| RunError::Io {
-        path: part.into(),
-        source,
-    };
-    if part.exists() {
-        fs::remove_dir_all(part).map_err(io)?;
-    }
-    fs::create_dir_all(part).map_err(io)?;
     let definition = definition(checkpoint, settings)?;
     definition.write(&part.join("definition.json"))?;
     let folder = RunFolder::open(part)?;
@@ -225,7 +212,6 @@ fn write(
     target.save(&folder.target_vocabulary())?;
     weights::write(tensors, &folder.model())?;
     seal_weights(&folder.model())?;
-    publish_directory(part, output).map_err(io)?;
     Ok(())
 }
 

@@ -1,9 +1,8 @@
 //! A folder of safetensors, as `lite-eval export` writes it, back to a run folder.
 
-use std::fs;
 use std::path::Path;
 
-use experiments::{RunDefinition, RunError, RunFolder, part_path, publish_directory};
+use experiments::{RunDefinition, RunFolder, write_directory};
 use lite_data::{Tokeniser, Vocabulary};
 use lite_model::{ModelConfig, VocabularySizes, weights};
 
@@ -38,31 +37,15 @@ pub fn import_safetensors(input: &Path, output: &Path) -> Result<Imported, Impor
     })?;
     drop(shapes);
 
-    let part = part_path(output);
-    let write = || -> Result<(), ImportError> {
-        let io = |source| RunError::Io {
-            path: part.clone(),
-            source,
-        };
-        if part.exists() {
-            fs::remove_dir_all(&part).map_err(io)?;
-        }
-        fs::create_dir_all(&part).map_err(io)?;
+    write_directory(output, |part| -> Result<(), ImportError> {
         definition.write(&part.join("definition.json"))?;
-        let folder = RunFolder::open(&part)?;
+        let folder = RunFolder::open(part)?;
         tokeniser.save(&folder.tokeniser())?;
         source.save(&folder.source_vocabulary())?;
         target.save(&folder.target_vocabulary())?;
         weights::write(&tensors, &folder.model())?;
-        seal_weights(&folder.model())?;
-        Ok(publish_directory(&part, output).map_err(io)?)
-    };
-    let written = write();
-    if written.is_err() {
-        // Best effort: the error that matters is the first one.
-        let _ = fs::remove_dir_all(&part);
-    }
-    written?;
+        Ok(seal_weights(&folder.model())?)
+    })?;
     Ok(Imported {
         architecture: definition.arch.clone(),
         config,

@@ -1,18 +1,16 @@
 //! `lite-eval baseline`: summaries that are taken out of the text, scored as a model's are.
 
-use std::path::PathBuf;
-
 use anyhow::ensure;
 use experiments::{Definition, Record, machine};
 use lite_data::progress::Stderr;
-use lite_data::{DataConfig, PrepareOptions, Progress, Units, prepare};
+use lite_data::{DataConfig, Progress, Units};
 use lite_eval::baseline::Baseline;
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::Split;
 use serde_json::json;
 
 use super::evaluate::SplitName;
-use super::{ResultsArguments, print_json, print_table};
+use super::{CorpusArguments, ResultsArguments, print_json, print_table};
 
 /// Score the first or longest turns or sentences of a text as its summary, and write records of the test set
 ///
@@ -30,15 +28,8 @@ pub struct Arguments {
     /// Which split; of valid no record is written
     #[arg(long, default_value = "test")]
     split: SplitName,
-    /// Where prepared corpora are kept
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
-    /// Folder with the corpus's files, asked before the network
-    #[arg(long, value_name = "DIR")]
-    mirror: Option<PathBuf>,
-    /// Never use the network
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    corpus: CorpusArguments,
     #[command(flatten)]
     results: ResultsArguments,
     /// Change a value of the definition
@@ -55,12 +46,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let decode: DecodeConfig = definition.section("decode")?;
     decode.validate()?;
     let progress = Stderr::default();
-    let options = PrepareOptions {
-        data_root: arguments.data.clone(),
-        mirror: arguments.mirror.clone(),
-        offline: arguments.offline,
-    };
-    let prepared = prepare(&data, &options, &progress)?;
+    let prepared = arguments.corpus.prepare(&data, &progress)?;
     let units = Units::of_sources(&data);
     let kinds = match arguments.kind.as_slice() {
         [] => &[Baseline::Lead(3), Baseline::Longest(3)],

@@ -4,13 +4,13 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use experiments::{
     CompressionRecord, CompressionSettings, Hypotheses, ParameterCounts, ScanPoint, hash_bytes, write_atomically,
 };
 use lite_data::progress::Stderr;
-use lite_data::{Corpus, PrepareOptions, Prepared, Progress, prepare};
+use lite_data::{Corpus, Prepared, Progress};
 use lite_eval::compress::scan::{ScanSettings, scan};
 use lite_eval::compress::score::Judge;
 use lite_eval::compress::tune::{Request, TuneFolder, tune};
@@ -23,7 +23,7 @@ use lite_model::compress::{Coding, Start};
 use lite_model::{Task, cost};
 use serde_json::json;
 
-use super::{DeviceArguments, print_json};
+use super::{CorpusArguments, DeviceArguments, print_json};
 
 /// Make one small file of a run, which translate, evaluate and score take with --model
 ///
@@ -75,15 +75,8 @@ pub struct Arguments {
     /// The first learning rate of that training, as a share of the highest of the run
     #[arg(long, value_name = "SHARE", value_parser = non_negative, default_value = "0.1")]
     fine_tune_rate: f64,
-    /// Where prepared corpora are kept
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
-    /// Folder with the corpus's files, asked before the network
-    #[arg(long, value_name = "DIR")]
-    mirror: Option<PathBuf>,
-    /// Never use the network
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    corpus: CorpusArguments,
     /// Folder for the record
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,
@@ -150,19 +143,7 @@ impl Arguments {
         if is_imported || self.no_scores && self.is_given() && self.fine_tune.is_none() {
             return Ok(None);
         }
-        let options = PrepareOptions {
-            data_root: self.data.clone(),
-            mirror: self.mirror.clone(),
-            offline: self.offline,
-        };
-        let prepared = prepare(&run.data, &options, progress)?;
-        ensure!(
-            prepared.tokeniser.bytes() == run.text.tokeniser.bytes()
-                && prepared.target_vocabulary.to_text() == run.text.target.to_text(),
-            "`{}` was trained with another tokeniser or vocabulary than `{}` holds",
-            self.run.display(),
-            prepared.root.display()
-        );
+        let prepared = self.corpus.prepare_for(&run.text, &run.data, &self.run, progress)?;
         Ok(Some(prepared))
     }
 
@@ -172,11 +153,11 @@ impl Arguments {
 
     /// What lite-train is told beside the folder.
     fn train_arguments(&self) -> Vec<String> {
-        let mut arguments = vec!["--data".into(), self.data.display().to_string()];
-        if let Some(mirror) = &self.mirror {
+        let mut arguments = vec!["--data".into(), self.corpus.data.display().to_string()];
+        if let Some(mirror) = &self.corpus.mirror {
             arguments.extend(["--mirror".into(), mirror.display().to_string()]);
         }
-        if self.offline {
+        if self.corpus.offline {
             arguments.push("--offline".into());
         }
         arguments.extend(["--device".into(), self.device.device.to_string()]);

@@ -1,18 +1,15 @@
 //! `lite-eval evaluate`: a run's test set, decoded and scored, or its perplexity.
 
-use std::path::PathBuf;
-
-use anyhow::ensure;
 use burn::tensor::Device;
 use clap::ValueEnum;
 use lite_data::progress::Stderr;
-use lite_data::{Corpus, DataError, PrepareOptions, Prepared, Progress, prepare};
+use lite_data::{Corpus, DataError, Prepared, Progress};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::{EvaluateError, Evaluation, Split, evaluate, evaluate_language_model};
 use lite_eval::run::{Run, task};
 use lite_model::{ModelConfig, Task};
 
-use super::{DeviceArguments, ModelArguments, print_json, print_table};
+use super::{CorpusArguments, DeviceArguments, ModelArguments, print_json, print_table};
 
 /// Decode a split of a run's corpus, score it, and write hypotheses.txt and scores.json into the run folder
 #[derive(clap::Args, Debug)]
@@ -23,15 +20,8 @@ pub struct Arguments {
     /// Which split
     #[arg(long, default_value = "test")]
     split: SplitName,
-    /// Where prepared corpora are kept
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
-    /// Folder with the corpus's files, asked before the network
-    #[arg(long, value_name = "DIR")]
-    mirror: Option<PathBuf>,
-    /// Never use the network
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    corpus: CorpusArguments,
     /// Print the scores as JSON
     #[arg(long)]
     json: bool,
@@ -84,19 +74,9 @@ fn evaluate_run<M>(arguments: &Arguments, run: &Run<M>, device: &Device, evaluat
         .into());
     }
     let progress = Stderr::default();
-    let options = PrepareOptions {
-        data_root: arguments.data.clone(),
-        mirror: arguments.mirror.clone(),
-        offline: arguments.offline,
-    };
-    let prepared = prepare(&run.data, &options, &progress)?;
-    ensure!(
-        prepared.tokeniser.bytes() == run.text.tokeniser.bytes()
-            && prepared.target_vocabulary.to_text() == run.text.target.to_text(),
-        "`{}` was trained with another tokeniser or vocabulary than `{}` holds",
-        arguments.model.path()?.display(),
-        prepared.root.display()
-    );
+    let prepared = arguments
+        .corpus
+        .prepare_for(&run.text, &run.data, arguments.model.path()?, &progress)?;
     let split = arguments.split.into();
     let found = evaluate(
         &run.model,

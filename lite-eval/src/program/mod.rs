@@ -22,7 +22,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lite_data::{DataConfig, PrepareOptions, Prepared, Progress, prepare};
 use lite_eval::device::DeviceName;
+use lite_eval::run::Text;
 
 /// Translates, scores and compares what lite-train trained.
 #[derive(Parser, Debug)]
@@ -108,6 +110,50 @@ impl ModelArguments {
             (Some(path), _) | (None, Some(path)) => Ok(path),
             (None, None) => anyhow::bail!("neither --run nor --model"),
         }
+    }
+}
+
+/// Where a corpus comes from.
+#[derive(Args, Debug)]
+struct CorpusArguments {
+    /// Where prepared corpora are kept
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Folder with the corpus's files, asked before the network
+    #[arg(long, value_name = "DIR")]
+    mirror: Option<PathBuf>,
+    /// Never use the network
+    #[arg(long)]
+    offline: bool,
+}
+
+impl CorpusArguments {
+    fn prepare(&self, config: &DataConfig, progress: &dyn Progress) -> anyhow::Result<Prepared> {
+        let options = PrepareOptions {
+            data_root: self.data.clone(),
+            mirror: self.mirror.clone(),
+            offline: self.offline,
+        };
+        Ok(prepare(config, &options, progress)?)
+    }
+
+    /// The corpus of a model, which is held to the model's tokeniser and vocabulary. `path` is named in errors.
+    fn prepare_for(
+        &self,
+        text: &Text,
+        config: &DataConfig,
+        path: &Path,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Prepared> {
+        let prepared = self.prepare(config, progress)?;
+        anyhow::ensure!(
+            prepared.tokeniser.bytes() == text.tokeniser.bytes()
+                && prepared.target_vocabulary.to_text() == text.target.to_text(),
+            "`{}` was trained with another tokeniser or vocabulary than `{}` holds",
+            path.display(),
+            prepared.root.display()
+        );
+        Ok(prepared)
     }
 }
 

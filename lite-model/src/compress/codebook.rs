@@ -3,7 +3,7 @@
 //! In one dimension clusters are intervals. With the weights sorted and summed up once, an iteration of Lloyd's algorithm
 //! only looks for the ends of the intervals, so it costs next to nothing, and nothing in it is left to chance.
 
-use super::half::{from_half, to_half};
+use half::f16;
 
 /// Where k-means begins (Han et al. 2016, section 3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,7 +21,7 @@ pub enum Start {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Codebook {
     scale: f32,
-    halves: Vec<u16>,
+    halves: Vec<f16>,
     centroids: Vec<f32>,
 }
 
@@ -47,12 +47,14 @@ impl Codebook {
     pub fn new(values: &[f64]) -> Self {
         let largest = values.iter().fold(0f64, |largest, value| largest.max(value.abs())) as f32;
         let scale = power_above(largest);
-        let halves = values.iter().map(|value| to_half((value / f64::from(scale)) as f32));
+        let halves = values
+            .iter()
+            .map(|value| f16::from_f32((value / f64::from(scale)) as f32));
         Self::stored(scale, halves.collect())
     }
 
-    pub(super) fn stored(scale: f32, halves: Vec<u16>) -> Self {
-        let centroids = halves.iter().map(|&half| scale * from_half(half)).collect();
+    pub(super) fn stored(scale: f32, halves: Vec<f16>) -> Self {
+        let centroids = halves.iter().map(|&half| scale * half.to_f32()).collect();
         Self {
             scale,
             halves,
@@ -60,7 +62,7 @@ impl Codebook {
         }
     }
 
-    pub(super) fn parts(&self) -> (f32, &[u16]) {
+    pub(super) fn parts(&self) -> (f32, &[f16]) {
         (self.scale, &self.halves)
     }
 

@@ -13,7 +13,6 @@ pub mod archive;
 pub mod bits;
 pub mod codebook;
 mod error;
-mod half;
 pub mod prune;
 pub mod rans;
 pub mod tensor;

@@ -11,10 +11,11 @@
 //! - the codes of the kept weights: frequencies and symbols, or that many bits for each;
 //! - zeros, where the tensor would otherwise have more than [`WEIGHTS_A_BYTE`] weights for each byte.
 
+use half::f16;
+
 use super::bits::{pack, packed_len, unpack};
 use super::codebook::{Codebook, Start};
 use super::error::{PackedError, wrong};
-use super::half::{from_half, to_half};
 use super::rans::Frequencies;
 
 /// No tensor has more weights than this for each byte of it, so a file bounds the memory that reading it takes.
@@ -121,11 +122,11 @@ impl PackedBytes {
 
     /// Half precision. `None` if a value is too large for it.
     pub fn halves(values: &[f32]) -> Option<Self> {
-        let halves: Vec<u16> = values.iter().map(|&value| to_half(value)).collect();
+        let halves: Vec<f16> = values.iter().map(|&value| f16::from_f32(value)).collect();
         if values
             .iter()
             .zip(&halves)
-            .any(|(value, &half)| value.is_finite() != from_half(half).is_finite())
+            .any(|(value, half)| value.is_finite() != half.is_finite())
         {
             return None;
         }
@@ -338,7 +339,7 @@ pub fn unpack_values(encoding: Encoding, bytes: &[u8], n: usize) -> Result<Value
         Encoding::Halves => {
             plain(2)?;
             let (chunks, _) = bytes.as_chunks::<2>();
-            let value = |&chunk: &[u8; 2]| from_half(u16::from_le_bytes(chunk));
+            let value = |&chunk: &[u8; 2]| f16::from_le_bytes(chunk).to_f32();
             Ok(Values::Floats(chunks.iter().map(value).collect()))
         }
         Encoding::Codes => unpack_codes(bytes, n),
@@ -372,7 +373,7 @@ fn unpack_codes(bytes: &[u8], n: usize) -> Result<Values, PackedError> {
         return wrong(format!("{} bytes", rest.len()), format!("{n_centroids} centroids"));
     };
     let (halves, _) = halves.as_chunks::<2>();
-    let halves: Vec<u16> = halves.iter().map(|&half| u16::from_le_bytes(half)).collect();
+    let halves = halves.iter().map(|&half| f16::from_le_bytes(half)).collect();
     let stored = Codebook::stored(scale, halves);
     if stored.centroids().iter().any(|centroid| !centroid.is_finite()) {
         return wrong("a centroid that is no number", "numbers");

@@ -362,23 +362,13 @@ impl HostDecoder {
                         let y = rows(past.present(mixer.part), mixer.channels, 0, n_rows);
                         self.product(matrix, y, Activation::Linear, plane, 0, team);
                     }
-                    let Some(output) = output else {
-                        let out = Columns::new(&mut planes.output, self.d_model, mixer.first);
-                        convolve(
-                            mixer,
-                            taps,
-                            *kernel_size,
-                            n_rows,
-                            past,
-                            &branch.taps,
-                            out,
-                            &mut planes.scratch,
-                            team,
-                        );
-                        continue;
+                    let out = match output {
+                        Some(_) => {
+                            let plane = resize(&mut branch.context, n_rows * mixer.channels);
+                            Columns::new(plane, mixer.channels, 0)
+                        }
+                        None => Columns::new(&mut planes.output, self.d_model, mixer.first),
                     };
-                    let plane = resize(&mut branch.context, n_rows * mixer.channels);
-                    let out = Columns::new(plane, mixer.channels, 0);
                     convolve(
                         mixer,
                         taps,
@@ -390,6 +380,7 @@ impl HostDecoder {
                         &mut planes.scratch,
                         team,
                     );
+                    let Some(output) = output else { continue };
                     let context = rows(&branch.context, mixer.channels, 0, n_rows);
                     self.product(
                         output,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use half::f16;
+
 use super::error::TorchError;
 use super::objects::{Storage, View};
 
@@ -228,7 +230,7 @@ impl<'a> Tensor<'a> {
         match self.dtype {
             DType::F32 => f32::from_bits(low as u32),
             DType::F64 => f64::from_bits(low) as f32,
-            DType::F16 => half(low as u16),
+            DType::F16 => f16::from_bits(low as u16).to_f32(),
             DType::BF16 => f32::from_bits((low as u32) << 16),
             DType::I64 => low as i64 as f32,
             DType::I32 => low as i32 as f32,
@@ -236,43 +238,5 @@ impl<'a> Tensor<'a> {
             DType::I8 => f32::from(low as i8),
             DType::U8 | DType::Bool => f32::from(low as u8),
         }
-    }
-}
-
-/// An IEEE half-precision number.
-fn half(bits: u16) -> f32 {
-    let sign = u32::from(bits & 0x8000) << 16;
-    let exponent = u32::from(bits >> 10 & 0x1f);
-    let fraction = u32::from(bits & 0x3ff);
-    match exponent {
-        // Zero and the numbers below 2^-14, which are multiples of 2^-24.
-        0 => f32::from_bits((fraction as f32 * 2f32.powi(-24)).to_bits() | sign),
-        31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn halves_are_widened_exactly() {
-        for (bits, value) in [
-            (0x0000, 0.0),
-            (0x8000, -0.0),
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x3555, 0.333_251_95),
-            (0x7bff, 65504.0),
-            (0x0400, 6.103_515_6e-5),
-            (0x0001, 5.960_464_5e-8),
-            (0x83ff, -6.097_555e-5),
-            (0x7c00, f32::INFINITY),
-            (0xfc00, f32::NEG_INFINITY),
-        ] {
-            assert_eq!(half(bits).to_bits(), f32::to_bits(value), "{bits:#x}");
-        }
-        assert!(half(0x7e00).is_nan());
     }
 }
