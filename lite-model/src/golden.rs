@@ -16,6 +16,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
+use serde::de::DeserializeOwned;
 
 use crate::config::{ModelConfig, VocabularySizes};
 use crate::decoder::DecoderBlock;
@@ -95,31 +96,36 @@ struct Description {
     model: ModelConfig,
 }
 
-/// The configurations that are at hand: three always, all of them beside the full directory.
-fn goldens() -> Vec<Golden> {
+/// The configurations of a list that are at hand, each with its folder: `n_fixtures` always, all of them beside the full
+/// directory.
+fn at_hand<D: DeserializeOwned>(list: &str, n_fixtures: usize) -> Vec<(String, PathBuf, D)> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fixtures = crate_folder.join("tests/fixtures/golden");
     let all = crate_folder.join("../../shared/golden");
-    let descriptions: BTreeMap<String, Description> =
-        toml::from_str(include_str!("../tests/fixtures/golden/configs.toml")).unwrap();
-    let found: Vec<Golden> = descriptions
-        .into_iter()
-        .filter_map(|(name, Description { sizes, model })| {
-            let folder = [fixtures.join(&name), all.join(&name)]
-                .into_iter()
-                .find(|folder| folder.exists())?;
-            let io = Tensors::read(&folder.join("io.safetensors"));
-            Some(Golden {
-                name,
-                folder,
-                config: model,
-                sizes,
-                io,
-            })
-        })
-        .collect();
-    assert!(found.len() >= 3, "the fixtures are gone");
+    let descriptions: BTreeMap<String, D> = toml::from_str(list).unwrap();
+    let found = descriptions.into_iter().filter_map(|(name, description)| {
+        let mut folders = [fixtures.join(&name), all.join(&name)].into_iter();
+        let folder = folders.find(|folder| folder.exists())?;
+        Some((name, folder, description))
+    });
+    let found: Vec<_> = found.collect();
+    assert!(found.len() >= n_fixtures, "the fixtures are gone");
     found
+}
+
+fn goldens() -> Vec<Golden> {
+    let list = include_str!("../tests/fixtures/golden/configs.toml");
+    let golden = |(name, folder, description)| {
+        let Description { sizes, model } = description;
+        Golden {
+            io: Tensors::read(&PathBuf::join(&folder, "io.safetensors")),
+            name,
+            folder,
+            config: model,
+            sizes,
+        }
+    };
+    at_hand(list, 3).into_iter().map(golden).collect()
 }
 
 impl Golden {
@@ -203,10 +209,9 @@ fn activations_equal_the_reference() {
         let mut x = model.encoder.embed_tokens.forward(source.clone()) + model.encoder.embed_positions.forward(&source);
         check("encoder.embed".into(), &x);
         for (i, layer) in model.encoder.layers.iter().enumerate() {
-            let input = if golden.config.pre_norm {
-                layer.self_attn_layer_norm.forward(x.clone())
-            } else {
-                x.clone()
+            let input = match golden.config.pre_norm {
+                true => layer.self_attn_layer_norm.forward(x.clone()),
+                false => x.clone(),
             };
             check_mixer(
                 &check,
@@ -232,10 +237,9 @@ fn activations_equal_the_reference() {
         let mut x = table.forward(target.clone()) + model.decoder.embed_positions.forward(&target);
         check("decoder.embed".into(), &x);
         for (i, layer) in model.decoder.layers.iter().enumerate() {
-            let input = if golden.config.pre_norm {
-                layer.self_attn_layer_norm.forward(x.clone())
-            } else {
-                x.clone()
+            let input = match golden.config.pre_norm {
+                true => layer.self_attn_layer_norm.forward(x.clone()),
+                false => x.clone(),
             };
             check_mixer(
                 &check,

@@ -1,24 +1,25 @@
 //! Equal to the authors' trainer: the same weights and sentences give the same losses, gradients and, after three
 //! updates, the same weights. Made with their code; see the fixtures of lite-model.
 
+mod reference;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use lite_data::{Batch, Update};
-use lite_eval::device::DeviceName;
 use lite_eval::workers::Workers;
 use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
 use lite_train::clip::{clip_factor, global_norm};
 use lite_train::config::{OptimiserConfig, OptimiserKind};
 use lite_train::optimiser::Optimiser;
 use lite_train::update::{UpdateSettings, gradients, train};
+use reference::{GRADIENT_TOLERANCE, Replace, check, devices, named, read};
 use safetensors::SafeTensors;
 
-/// The reference's own float32 noise in a gradient and in a loss.
-const GRADIENT_TOLERANCE: f32 = 3e-5;
+/// The reference's own float32 noise in a loss.
 const LOSS_TOLERANCE: f64 = 5e-5;
 
 struct Golden {
@@ -102,15 +103,9 @@ impl Golden {
     fn update(&self, rows: usize) -> Update {
         let bytes = std::fs::read(self.fixture("io.safetensors")).unwrap();
         let io = SafeTensors::deserialize(&bytes).unwrap();
-        let ints = |name: &str| -> (usize, Vec<i32>) {
-            let tensor = io.tensor(name).unwrap();
-            let values = tensor.data().chunks_exact(8);
-            (
-                tensor.shape()[1],
-                values
-                    .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as i32)
-                    .collect(),
-            )
+        let ints = |name: &str| {
+            let (shape, values) = reference::ints(&io, name);
+            (shape[1], values)
         };
         let (source_length, source) = ints("left.src_tokens");
         let (target_length, target_input) = ints("prev_output_tokens");
@@ -138,48 +133,6 @@ impl Golden {
     }
 }
 
-fn devices() -> Vec<Device> {
-    let compiled_in = DeviceName::ALL
-        .into_iter()
-        .filter(|name| ["flex", "ndarray"].contains(&name.name()));
-    compiled_in
-        .filter_map(|name| name.open().ok())
-        .map(Device::autodiff)
-        .collect()
-}
-
-/// The tensors of a file by name; of a tied matrix the reference writes one.
-fn read(path: &Path) -> BTreeMap<String, Vec<f32>> {
-    let bytes = std::fs::read(path).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let floats = |data: &[u8]| {
-        data.chunks_exact(4)
-            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-            .collect()
-    };
-    file.iter()
-        .map(|(name, tensor)| (name.to_owned(), floats(tensor.data())))
-        .collect()
-}
-
-/// Weights under the reference's names.
-fn named(model: &Seq2Seq) -> BTreeMap<String, Vec<f32>> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.safetensors");
-    weights::save(model, &path).unwrap();
-    read(&path)
-}
-
-/// A model whose weights are gradients.
-struct Replace(GradientsParams);
-
-impl ModuleMapper for Replace {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let gradient = self.0.remove::<D>(param.id);
-        param.map(|value| gradient.unwrap_or_else(|| value.inner().zeros_like()))
-    }
-}
-
 fn settings(rate: f64) -> UpdateSettings {
     UpdateSettings {
         rate,
@@ -193,7 +146,7 @@ fn settings(rate: f64) -> UpdateSettings {
 fn losses_and_gradients_are_the_references() {
     let workers = Workers::with_threads(2);
     for golden in goldens() {
-        let expected = read(&golden.fixture("grads.safetensors"));
+        let expected = golden.fixture("grads.safetensors");
         for device in devices() {
             // Whole, and a sentence at a time: gradients are sums.
             for rows in [3, 1] {
@@ -212,16 +165,8 @@ fn losses_and_gradients_are_the_references() {
                     "{}: {norm}",
                     golden.name
                 );
-                let found = named(&model.map(&mut Replace(gradients)));
-                for (name, expected) in &expected {
-                    let found = &found[name];
-                    assert_eq!(found.len(), expected.len(), "{name}");
-                    let worst = found
-                        .iter()
-                        .zip(expected)
-                        .fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
-                    assert!(worst < GRADIENT_TOLERANCE, "{} {name}: {worst}", golden.name);
-                }
+                let gradients = model.map(&mut Replace(gradients));
+                check(golden.name, &gradients, &expected, GRADIENT_TOLERANCE);
             }
         }
     }

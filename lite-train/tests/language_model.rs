@@ -2,13 +2,14 @@
 //! accelerated gradient. One configuration is a fixture; the others are held to the reference where the directory of
 //! all of them stands beside the checkout.
 
+mod reference;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use lite_eval::device::DeviceName;
 use lite_model::{LanguageModel, ModelConfig, weights};
 use lite_train::clip::global_norm;
 use lite_train::config::{OptimiserConfig, OptimiserKind};
@@ -16,12 +17,9 @@ use lite_train::loss::{Loss, language_model, language_model_sums};
 use lite_train::optimiser::Optimiser;
 use lite_train::schedule::{ScheduleConfig, ScheduleKind};
 use lite_train::update::{UpdateSettings, step};
+use reference::{GRADIENT_TOLERANCE, Replace, check, devices};
 use safetensors::SafeTensors;
 
-/// The reference's own float32 noise in a gradient.
-const GRADIENT_TOLERANCE: f32 = 3e-5;
-/// Three units in the last place: a gradient above 100 has no finer ones.
-const ROUNDING: f32 = 3.0 * f32::EPSILON;
 /// Targets of the batch.
 const N_TOKENS: usize = 34;
 
@@ -117,15 +115,9 @@ impl Golden {
     fn batch(&self, device: &Device) -> (Tensor<2, Int>, Vec<i32>) {
         let bytes = std::fs::read(self.folder.join("io.safetensors")).unwrap();
         let io = SafeTensors::deserialize(&bytes).unwrap();
-        let ints = |name: &str| -> (Vec<usize>, Vec<i32>) {
-            let tensor = io.tensor(name).unwrap();
-            let values = tensor.data().chunks_exact(8);
-            let values = values.map(|b| i64::from_le_bytes(b.try_into().unwrap()) as i32);
-            (tensor.shape().to_vec(), values.collect())
-        };
-        let (shape, tokens) = ints("src_tokens");
+        let (shape, tokens) = reference::ints(&io, "src_tokens");
         let tokens = Tensor::from_data(TensorData::new(tokens, shape), device);
-        (tokens, ints("target").1)
+        (tokens, reference::ints(&io, "target").1)
     }
 
     fn loss(&self, model: &LanguageModel, device: &Device) -> Loss {
@@ -145,57 +137,6 @@ fn bits(sums: &Tensor<1>) -> f64 {
     };
     assert_eq!(loss, likelihood);
     f64::from(*loss) / N_TOKENS as f64 / std::f64::consts::LN_2
-}
-
-fn devices() -> Vec<Device> {
-    let compiled_in = DeviceName::ALL
-        .into_iter()
-        .filter(|name| ["flex", "ndarray"].contains(&name.name()));
-    compiled_in
-        .filter_map(|name| name.open().ok())
-        .map(Device::autodiff)
-        .collect()
-}
-
-fn read(path: &Path) -> BTreeMap<String, Vec<f32>> {
-    let bytes = std::fs::read(path).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let floats = |data: &[u8]| {
-        let values = data.chunks_exact(4);
-        values.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
-    };
-    file.iter()
-        .map(|(name, tensor)| (name.to_owned(), floats(tensor.data())))
-        .collect()
-}
-
-/// Holds weights under the reference's names to a file of it.
-fn check(name: &str, model: &LanguageModel, expected: &Path, tolerance: f32) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.safetensors");
-    weights::save(model, &path).unwrap();
-    let (found, expected) = (read(&path), read(expected));
-    assert!(found.keys().eq(expected.keys()), "{name}");
-    for (parameter, expected) in &expected {
-        let found = &found[parameter];
-        assert_eq!(found.len(), expected.len(), "{name} {parameter}");
-        for (found, expected) in found.iter().zip(expected) {
-            assert!(
-                (found - expected).abs() <= tolerance.max(ROUNDING * expected.abs()),
-                "{name} {parameter}: {found}, expected {expected}"
-            );
-        }
-    }
-}
-
-/// A model whose weights are gradients.
-struct Replace(GradientsParams);
-
-impl ModuleMapper for Replace {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let gradient = self.0.remove::<D>(param.id);
-        param.map(|value| gradient.unwrap_or_else(|| value.inner().zeros_like()))
-    }
 }
 
 #[test]

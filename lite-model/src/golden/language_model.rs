@@ -1,12 +1,11 @@
 //! Language models: activations, log-probabilities, losses and gradients of the reference's `language-model` branch.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 
-use super::{LOSS_TOLERANCE, Tensors, check_gradients, check_mixer, close, devices};
+use super::{LOSS_TOLERANCE, Tensors, at_hand, check_gradients, check_mixer, close, devices};
 use crate::config::ModelConfig;
 use crate::decoder::DecoderBlock;
 use crate::language_model::LanguageModel;
@@ -36,31 +35,19 @@ struct Description {
     model: ModelConfig,
 }
 
-/// One configuration always, all of them beside the full directory.
 fn goldens() -> Vec<Golden> {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let fixtures = crate_folder.join("tests/fixtures/golden");
-    let all = crate_folder.join("../../shared/golden");
-    let descriptions = include_str!("../../tests/fixtures/golden/language_models.toml");
-    let descriptions: BTreeMap<String, Description> = toml::from_str(descriptions).unwrap();
-    let found: Vec<Golden> = descriptions
-        .into_iter()
-        .filter_map(|(name, Description { vocabulary, model })| {
-            let folder = [fixtures.join(&name), all.join(&name)]
-                .into_iter()
-                .find(|folder| folder.exists())?;
-            let io = Tensors::read(&folder.join("io.safetensors"));
-            Some(Golden {
-                name,
-                folder,
-                config: model,
-                vocabulary,
-                io,
-            })
-        })
-        .collect();
-    assert!(!found.is_empty(), "the fixture is gone");
-    found
+    let list = include_str!("../../tests/fixtures/golden/language_models.toml");
+    let golden = |(name, folder, description)| {
+        let Description { vocabulary, model } = description;
+        Golden {
+            io: Tensors::read(&PathBuf::join(&folder, "io.safetensors")),
+            name,
+            folder,
+            config: model,
+            vocabulary,
+        }
+    };
+    at_hand(list, 1).into_iter().map(golden).collect()
 }
 
 impl Golden {

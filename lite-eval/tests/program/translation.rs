@@ -1,0 +1,193 @@
+//! Translations and scores of a small run with random weights.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::assert::Assert;
+use tempfile::TempDir;
+
+use super::untrained::untrained;
+use super::{program, stderr, stdout, text};
+
+/// A run of one small model over six words and ten positions, with its corpus beside it.
+fn run() -> (TempDir, PathBuf) {
+    run_with(&[])
+}
+
+/// The same with overrides of its definition.
+fn run_with(overrides: &[&str]) -> (TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let corpus = root.path().join("corpus.txt");
+    fs::write(
+        &corpus,
+        "le chat noir dort bien ici\nle chat dort\nici le chat noir dort\n",
+    )
+    .unwrap();
+    let corpus = corpus.to_str().unwrap();
+    let mut toml = String::from(
+        r#"
+        title = "tiny"
+        [data]
+        source_language = "fr"
+        target_language = "fr"
+        tokeniser = { kind = "words" }
+        [decode]
+        max_length_b = 6
+        [arch.lite]
+        architecture = "lite"
+        d_model = 16
+        d_ff = 16
+        encoder_layers = 2
+        decoder_layers = 2
+        n_heads = 4
+        max_source_positions = 10
+        "#,
+    );
+    for split in ["train", "valid", "test"] {
+        toml += &format!("\n[data.files.{split}]\nsource = {corpus:?}\ntarget = {corpus:?}\n");
+    }
+    let folder = untrained(root.path(), &toml, "lite", overrides);
+    (root, folder)
+}
+
+fn translate(run: &Path, arguments: &[&str], input: impl Into<Vec<u8>>) -> Assert {
+    program(&["translate", "--run", run.to_str().unwrap()])
+        .args(arguments)
+        .write_stdin(input)
+        .assert()
+}
+
+#[test]
+fn lines_keep_their_order_and_empty_ones_stay_empty() {
+    let (_root, run) = run();
+    let lines = ["le chat noir dort", "", "bien", "le chat", "ici le chat dort bien"];
+    let together = stdout(&translate(&run, &["--batch-size", "2"], lines.join("\n")).code(0));
+    let together: Vec<&str> = together.lines().collect();
+    assert_eq!(together.len(), lines.len());
+    assert_eq!(together[1], "");
+    for (line, found) in lines.iter().zip(&together) {
+        let alone = stdout(&translate(&run, &[], format!("{line}\n")).code(0));
+        assert_eq!(alone.trim_end(), *found, "{line}");
+    }
+}
+
+#[test]
+fn json_has_the_best_hypotheses_of_every_line() {
+    let (_root, run) = run();
+    let arguments = ["--json", "--beam", "3", "--n-best", "2", "--input-format", "tokens"];
+    let found = stdout(&translate(&run, &arguments, "le chat\n\nici\n").code(0));
+    let found: Vec<serde_json::Value> = found.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(found.len(), 3);
+    for (i, line) in found.iter().enumerate() {
+        assert_eq!(line["line"], i);
+    }
+    assert_eq!(
+        found[1]["hypotheses"],
+        serde_json::json!([{"text": "", "tokens": [], "score": 0.0, "token_scores": []}])
+    );
+    let hypotheses = found[0]["hypotheses"].as_array().unwrap();
+    assert_eq!(hypotheses.len(), 2);
+    for hypothesis in hypotheses {
+        let tokens = hypothesis["tokens"].as_array().unwrap();
+        assert_eq!(tokens.last().unwrap(), "</s>");
+        assert_eq!(tokens.len(), hypothesis["token_scores"].as_array().unwrap().len());
+    }
+    assert!(hypotheses[0]["score"].as_f64() >= hypotheses[1]["score"].as_f64());
+}
+
+#[test]
+fn a_line_longer_than_the_model_is_cut_and_said() {
+    let (_root, run) = run();
+    let long = translate(&run, &[], format!("le chat\n{}\n", ["bien"; 14].join(" "))).code(0);
+    assert_eq!(stderr(&long), "warning: stdin line 2: 15 tokens, at most 10: cut\n");
+    let cut = translate(&run, &[], format!("le chat\n{}\n", ["bien"; 9].join(" "))).code(0);
+    assert_eq!((stdout(&long), stderr(&cut)), (stdout(&cut), String::new()));
+
+    // Where training saw articles cut, so are those to come.
+    let (_root, run) = run_with(&["data.max_source_tokens=7", "data.long_sources=cut"]);
+    let long = translate(&run, &[], ["bien"; 8].join(" ")).code(0);
+    assert_eq!(stderr(&long), "warning: stdin line 1: 9 tokens, at most 7: cut\n");
+    let cut = translate(&run, &[], ["bien"; 6].join(" ")).code(0);
+    assert_eq!((stdout(&long), stderr(&cut)), (stdout(&cut), String::new()));
+}
+
+#[test]
+fn what_is_no_text_is_named_by_its_line() {
+    let (_root, run) = run();
+    let broken = translate(&run, &[], b"le chat\nno\xffir\n".to_vec()).code(1);
+    assert_eq!(
+        stderr(&broken),
+        "error: stdin line 2: byte 3 is 0xff, which is no UTF-8\n"
+    );
+}
+
+#[test]
+fn altered_weights_are_named() {
+    let (_root, run) = run();
+    let path = run.join("model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let altered = stderr(&translate(&run, &[], "le\n").code(1));
+    let start = format!("error: weights `{}` were altered: found sha256 ", path.display());
+    assert!(altered.starts_with(&start) && altered.contains("\nhint: "), "{altered}");
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(stderr(&translate(&run, &[], "le\n").code(1)).starts_with(&start));
+}
+
+#[test]
+fn a_translation_in_8_bits_scores_as_one_of_floats() {
+    let (_root, run) = run();
+    let scores = |arguments: &[&str]| -> Vec<f64> {
+        let found = stdout(&translate(&run, arguments, "le chat\nici\n").code(0));
+        let lines = found
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines
+            .map(|line| line["hypotheses"][0]["score"].as_f64().unwrap())
+            .collect()
+    };
+    let floats = scores(&["--json"]);
+    let int8 = scores(&["--json", "--precision", "int8"]);
+    for (floats, int8) in floats.iter().zip(&int8) {
+        assert!(
+            floats != int8 && (floats - int8).abs() < 0.03 * floats.abs(),
+            "{floats} {int8}"
+        );
+    }
+}
+
+#[test]
+fn a_run_is_evaluated_and_its_scores_are_those_of_its_hypotheses() {
+    let (root, run) = run();
+    let data = root.path().join("data");
+    let arguments = [
+        "evaluate",
+        "--run",
+        run.to_str().unwrap(),
+        "--data",
+        data.to_str().unwrap(),
+        "--offline",
+        "--json",
+    ];
+    let printed: serde_json::Value = serde_json::from_str(&stdout(&program(&arguments).assert().code(0))).unwrap();
+    let written: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(run.join("scores.json")).unwrap()).unwrap();
+    assert_eq!(printed, written);
+    let hypotheses = fs::read_to_string(run.join("hypotheses.txt")).unwrap();
+    let corpus = fs::read_to_string(root.path().join("corpus.txt")).unwrap();
+    assert_eq!(hypotheses, stdout(&translate(&run, &[], corpus).code(0)));
+    let hypotheses = run.join("hypotheses.txt");
+    let references = root.path().join("corpus.txt");
+    let files = [
+        "--hypotheses",
+        hypotheses.to_str().unwrap(),
+        "--references",
+        references.to_str().unwrap(),
+    ];
+    let scored = stdout(&program(&["metrics", "--json"]).args(files).assert().code(0));
+    let scored: serde_json::Value = serde_json::from_str(&scored).unwrap();
+    for score in written["scores"].as_array().unwrap() {
+        assert!(scored["scores"].as_array().unwrap().contains(score), "{score}");
+    }
+}
