@@ -1,5 +1,8 @@
 //! Scores of given texts.
 
+use std::fs;
+use std::path::Path;
+
 use super::{program, stderr, stdout};
 
 #[test]

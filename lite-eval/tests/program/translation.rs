@@ -7,7 +7,7 @@ use assert_cmd::assert::Assert;
 use tempfile::TempDir;
 
 use super::untrained::untrained;
-use super::{program, stderr, stdout, text};
+use super::{program, stderr, stdout};
 
 /// A run of one small model over six words and ten positions, with its corpus beside it.
 fn run() -> (TempDir, PathBuf) {
