@@ -115,15 +115,12 @@ fn at_hand<D: DeserializeOwned>(list: &str, n_fixtures: usize) -> Vec<(String, P
 
 fn goldens() -> Vec<Golden> {
     let list = include_str!("../tests/fixtures/golden/configs.toml");
-    let golden = |(name, folder, description)| {
-        let Description { sizes, model } = description;
-        Golden {
-            io: Tensors::read(&PathBuf::join(&folder, "io.safetensors")),
-            name,
-            folder,
-            config: model,
-            sizes,
-        }
+    let golden = |(name, folder, description): (String, PathBuf, Description)| Golden {
+        io: Tensors::read(&folder.join("io.safetensors")),
+        name,
+        folder,
+        config: description.model,
+        sizes: description.sizes,
     };
     at_hand(list, 3).into_iter().map(golden).collect()
 }

@@ -37,15 +37,12 @@ struct Description {
 
 fn goldens() -> Vec<Golden> {
     let list = include_str!("../../tests/fixtures/golden/language_models.toml");
-    let golden = |(name, folder, description)| {
-        let Description { vocabulary, model } = description;
-        Golden {
-            io: Tensors::read(&PathBuf::join(&folder, "io.safetensors")),
-            name,
-            folder,
-            config: model,
-            vocabulary,
-        }
+    let golden = |(name, folder, description): (String, PathBuf, Description)| Golden {
+        io: Tensors::read(&folder.join("io.safetensors")),
+        name,
+        folder,
+        config: description.model,
+        vocabulary: description.vocabulary,
     };
     at_hand(list, 1).into_iter().map(golden).collect()
 }
