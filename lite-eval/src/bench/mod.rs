@@ -4,6 +4,7 @@
 //! - `search`, `train`: what one repetition does
 //! - [`scale`]: how cost grows with length, vocabulary, width and batch
 //! - [`pair`]: the same workload by several programs in turns
+//! - [`rate`]: how much of what the processor multiplies at best a training step reaches
 //! - [`noise`]: what else kept the machine busy meanwhile
 //!
 //! Every sentence has the same number of tokens on a side and no padding, so that any two programs that are given the same
@@ -11,6 +12,7 @@
 
 pub mod noise;
 pub mod pair;
+pub mod rate;
 pub mod scale;
 mod search;
 mod train;
@@ -26,6 +28,7 @@ use lite_model::{ModelConfig, VocabularySizes, cost};
 use serde::{Deserialize, Serialize};
 
 use noise::{Noise, Watch};
+use rate::Rate;
 
 use crate::precision::Precision;
 
@@ -105,6 +108,9 @@ pub struct Measurement {
     pub tokens_per_second: f64,
     /// The most memory that the process has held, in MiB, where the system tells.
     pub peak_rss_mib: Option<f64>,
+    /// Of training, how fast it multiplies.
+    #[serde(flatten)]
+    pub rate: Option<Rate>,
     /// Who else computed meanwhile.
     pub noise: Option<Noise>,
 }
@@ -166,6 +172,7 @@ pub fn measure(
     let fold = |f: fn(f64, f64) -> f64| seconds.iter().copied().fold(seconds[0], f);
     let (min, max) = (fold(f64::min), fold(f64::max));
     let n_sentences = workload.batch as f64;
+    let rate = (workload.task == Task::Train).then(|| Rate::of_training(workload, median, device));
     Ok(Measurement {
         parameters: cost::parameters(&workload.model, workload.sizes).total,
         median_seconds: median,
@@ -176,6 +183,7 @@ pub fn measure(
         tokens_per_second: n_sentences * workload.target_length as f64 / median,
         peak_rss_mib: peak_memory().map(|bytes| bytes as f64 / f64::from(1 << 20)),
         seconds,
+        rate,
         noise,
     })
 }

@@ -57,6 +57,9 @@ pub struct Timed {
     /// The most memory of any turn, MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_rss_mib: Option<f64>,
+    /// Of training, the share of a large matrix product's rate in each turn, where the program says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matrix_share: Vec<f64>,
 }
 
 impl Timed {
@@ -65,12 +68,18 @@ impl Timed {
         median(&self.seconds)
     }
 
+    /// The median of the turns' shares.
+    pub fn matrix_share(&self) -> Option<f64> {
+        (!self.matrix_share.is_empty()).then(|| median(&self.matrix_share))
+    }
+
     /// Adds a turn.
     pub fn add(&mut self, found: &Json) -> Result<(), NoTime> {
         let seconds = found["median_seconds"].as_f64().ok_or(NoTime)?;
         self.seconds.push(seconds);
         let peak = found["peak_rss_mib"].as_f64();
         self.peak_rss_mib = self.peak_rss_mib.into_iter().chain(peak).reduce(f64::max);
+        self.matrix_share.extend(found["matrix_share"].as_f64());
         let dtype = found.get("dtype").or_else(|| found.get("compute_type"));
         self.dtype = dtype.and_then(Json::as_str).map(str::to_owned);
         Ok(())
@@ -129,6 +138,7 @@ mod tests {
             dtype: None,
             seconds: seconds.into(),
             peak_rss_mib: None,
+            matrix_share: Vec::new(),
         }
     }
 
@@ -150,11 +160,12 @@ mod tests {
         let mut found = timed("peer", &[]);
         for (seconds, peak) in [(3.0, 10.0), (1.0, 30.0), (2.0, 20.0)] {
             found
-                .add(&json!({ "median_seconds": seconds, "peak_rss_mib": peak, "compute_type": "int8" }))
+                .add(&json!({ "median_seconds": seconds, "peak_rss_mib": peak, "compute_type": "int8", "matrix_share": seconds / 4.0 }))
                 .unwrap();
         }
         assert_eq!((found.median(), found.peak_rss_mib), (2.0, Some(30.0)));
         assert_eq!(found.dtype.as_deref(), Some("int8"));
+        assert_eq!(found.matrix_share(), Some(0.5));
         assert_eq!(found.add(&json!({ "seconds": 1.0 })), Err(NoTime));
         let row = Row {
             task: "beam".into(),

@@ -79,6 +79,10 @@ pub fn table(pairs: &Pairs) -> TextTable {
     if has_others {
         header.push("times as fast".into());
     }
+    let has_shares = has_shares(pairs);
+    if has_shares {
+        header.push("of the matrix rate".into());
+    }
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let mut table = TextTable::new(&header, 2);
     for row in &pairs.rows {
@@ -102,6 +106,10 @@ pub fn table(pairs: &Pairs) -> TextTable {
         if has_others {
             cells.push(row.gain().map_or("-".into(), |gain| format!("{gain:.2}")));
         }
+        if has_shares {
+            let share = row.programs.first().and_then(Timed::matrix_share);
+            cells.push(share.map_or("-".into(), |share| format!("{:.0} %", 100.0 * share)));
+        }
         table.push(cells);
     }
     table
@@ -113,14 +121,29 @@ pub fn fill(name: &str, records: &[(String, Pairs)]) -> String {
         return "No record yet.\n".into();
     };
     let day = pairs.date.split('T').next().unwrap_or_default();
+    let has_others = pairs.rows.iter().any(|row| row.programs.len() > 1);
     format!(
-        "{}\n- seconds of a batch, the median of {} turns in which the programs took turns; peak memory of the whole process\n\
-         - {}; {day}, commit {}\n",
+        "{}\n- seconds of a batch, the median of {} turns{}; peak memory of the whole process\n{}- {}; {day}, commit {}\n",
         table(pairs).render(Format::Markdown),
         pairs.rounds,
+        if has_others {
+            " in which the programs took turns"
+        } else {
+            ""
+        },
+        if has_shares(pairs) { MATRIX_RATE } else { "" },
         pairs.machine,
         pairs.commit.get(..10).unwrap_or(&pairs.commit)
     )
+}
+
+/// What the column means.
+const MATRIX_RATE: &str = "- of the matrix rate: operations a second of the step's matrix products, as a share of those that products of \
+    1024 by 1024 reach on all cores in the same process\n";
+
+fn has_shares(pairs: &Pairs) -> bool {
+    let mut programs = pairs.rows.iter().flat_map(|row| &row.programs);
+    programs.any(|timed| timed.matrix_share().is_some())
 }
 
 /// The program and its arithmetic.
@@ -153,6 +176,7 @@ mod tests {
             dtype: Some(dtype.into()),
             seconds: vec![seconds],
             peak_rss_mib: peak,
+            matrix_share: Vec::new(),
         };
         let row = |arch: &str, programs| Row {
             task: "beam".into(),
@@ -187,7 +211,12 @@ mod tests {
         fs::write(folder.path().join("scale-beam-length.json"), "{}").unwrap();
         let records = read_all(folder.path()).unwrap();
         insta::assert_snapshot!(fill("decoding", &records));
-        assert_eq!(fill("training", &records), "No record yet.\n");
+        let mut alone = pairs.clone();
+        alone.rows.truncate(1);
+        alone.rows[0].programs.truncate(1);
+        alone.rows[0].programs[0].matrix_share = vec![0.75, 0.85, 0.95];
+        insta::assert_snapshot!(fill("training", &[("training".into(), alone)]));
+        assert_eq!(fill("nothing", &records), "No record yet.\n");
         assert!(read_all(&folder.path().join("none")).unwrap().is_empty());
 
         fs::write(folder.path().join("broken.json"), "{}").unwrap();

@@ -178,6 +178,7 @@ fn measure(arguments: &Arguments, workload: &[String]) -> anyhow::Result<Row> {
         dtype: None,
         seconds: Vec::new(),
         peak_rss_mib: None,
+        matrix_share: Vec::new(),
     };
     let mut programs = vec![start(OURS, &ours)];
     let mut last = Json::Null;
