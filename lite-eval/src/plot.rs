@@ -79,6 +79,7 @@ pub fn compression_figures(records: &[(PathBuf, CompressionRecord)]) -> Result<V
             title: format!("{experiment}, compressed"),
             labels: ["megabytes of the file".into(), format!("test {}", score.name)],
             range: (lowest - margin).max(0.0)..highest + margin,
+            legend: SeriesLabelPosition::LowerRight,
         };
         let svg = chart.svg(&curves).map_err(|error| error.of(experiment))?;
         figures.push((format!("{experiment}-compression.svg"), svg));
@@ -86,11 +87,13 @@ pub fn compression_figures(records: &[(PathBuf, CompressionRecord)]) -> Result<V
     Ok(figures)
 }
 
+const BLEU: &str = "validation BLEU";
+
 /// BLEU over updates where every record measured it during training, otherwise perplexity.
 fn learning_curves(experiment: &str, rows: &[&Record]) -> Result<String, PlotError> {
     let has_bleu = |record: &&Record| record.curve.iter().filter(|point| point.valid_bleu.is_some()).count() > 1;
     let (label, value): (_, fn(&CurvePoint) -> Option<f64>) = if rows.iter().all(has_bleu) {
-        ("validation BLEU", |point| point.valid_bleu)
+        (BLEU, |point| point.valid_bleu)
     } else {
         ("validation perplexity", |point| Some(point.valid_perplexity))
     };
@@ -126,6 +129,11 @@ fn learning_curves(experiment: &str, rows: &[&Record]) -> Result<String, PlotErr
         title: experiment.into(),
         labels: ["updates".into(), label.into()],
         range: 0.0..highest,
+        // Where neither rising nor falling curves pass.
+        legend: match label {
+            BLEU => SeriesLabelPosition::UpperLeft,
+            _ => SeriesLabelPosition::UpperRight,
+        },
     };
     chart.svg(&curves).map_err(|error| error.of(experiment))
 }
@@ -147,6 +155,7 @@ struct Chart {
     labels: [String; 2],
     /// What is shown of y; x begins at 0.
     range: Range<f64>,
+    legend: SeriesLabelPosition,
 }
 
 /// What the drawing library says.
@@ -208,7 +217,7 @@ impl Chart {
                     + Text::new(name.to_owned(), (6, 3), ("sans-serif", 11))
             }))?;
         }
-        figure::legend(&mut chart, SeriesLabelPosition::MiddleRight)?;
+        figure::legend(&mut chart, self.legend.clone())?;
         root.present()?;
         Ok(())
     }
