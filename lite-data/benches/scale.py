@@ -103,12 +103,12 @@ def measure(program, folder, merges):
     begin = time.monotonic()
     # Only the program is waited for, so what the kernel counted is its own.
     child = subprocess.Popen([str(it) for it in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    manifest = json.load(child.stdout)
+    manifest = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.monotonic() - begin
     if status != 0:
-        sys.exit(f"{' '.join(map(str, command))} ended with {status}")
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, manifest
+        sys.exit(f"{' '.join(map(str, command))} ended with {os.waitstatus_to_exitcode(status)}")
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, json.loads(manifest)
 
 
 def main():
