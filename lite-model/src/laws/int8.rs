@@ -9,7 +9,7 @@ use crate::kernels::int8::{Int8Builder, Kernel};
 use crate::load_int8;
 use crate::weights::{self, NamedTensor, Source};
 
-/// Of the features, with random weights of two layers: each product rounds its inputs to 127 steps either way, and
+/// Of the features, with random weights of two layers: each product rounds its inputs to 181 steps, and
 /// layer norms pass on what that does. The widest seen is 1.2 %.
 const INPUTS_ROUNDED: f64 = 0.03;
 /// The same with the rounding of the weights. The widest seen is 1.8 %.

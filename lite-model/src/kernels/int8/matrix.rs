@@ -1,8 +1,8 @@
 //! Packed weights.
 
 use super::Kernel;
-use super::pack::{PANEL, Shape};
-use super::quantise::quantise;
+use super::pack::{GROUP, PANEL, Shape};
+use super::quantise::{self, INPUT_STEPS, WEIGHT_STEPS};
 
 /// A matrix of `[d_output, d_input]` in 8 bits, a scale for each output channel.
 #[derive(Clone, PartialEq)]
@@ -20,29 +20,25 @@ pub struct Int8Matrix {
 pub struct Int8Builder {
     matrix: Int8Matrix,
     /// The integers of a channel.
-    channel: Vec<i16>,
+    channel: Vec<i8>,
 }
 
 /// The most inputs whose products can be summed in 32 bits.
-const MAX_INPUT: usize = i32::MAX as usize / (127 * 127);
+const MAX_INPUT: usize = i32::MAX as usize / ((INPUT_STEPS as usize + 1) * WEIGHT_STEPS as usize);
 
 impl Int8Builder {
     /// For `d_output` channels of `d_input` weights.
     ///
     /// # Panics
     ///
-    /// There are so many inputs that their sum may overflow (above 133,000), or `kernel` is not available here.
+    /// There are so many inputs that their sum may overflow (above 131,000), or `kernel` is not available here.
     pub fn new(d_output: usize, d_input: usize, kernel: Kernel) -> Self {
         assert!(
             d_input <= MAX_INPUT,
             "{d_input} inputs, at most {MAX_INPUT} can be summed"
         );
         assert!(kernel.is_available(), "{kernel:?} is not of this machine");
-        let shape = Shape {
-            d_output,
-            d_input,
-            group: kernel.group(),
-        };
+        let shape = Shape { d_output, d_input };
         Self {
             matrix: Int8Matrix {
                 shape,
@@ -70,9 +66,9 @@ impl Int8Builder {
         } = &mut self.matrix;
         let channel = scales.len();
         assert!(weights.len() == shape.d_input && channel < shape.d_output);
-        scales.push(quantise(weights, &mut self.channel));
+        scales.push(quantise::weights(weights, &mut self.channel));
         for (input, &weight) in self.channel.iter().enumerate() {
-            packed[shape.index(channel, input)] = weight as i8;
+            packed[shape.index(channel, input)] = weight;
             sums[channel] += i32::from(weight);
         }
     }
@@ -132,10 +128,10 @@ impl Int8Matrix {
     /// There is no such channel, or `weights` is not `d_input` long.
     pub fn channel(&self, channel: usize, weights: &mut [f32]) {
         assert_eq!(weights.len(), self.shape.d_input);
-        let (scale, group) = (self.scales[channel], self.shape.group);
+        let scale = self.scales[channel];
         let first = self.shape.index(channel, 0).min(self.packed.len());
-        let groups = self.packed[first..].chunks(group).step_by(PANEL);
-        for (weights, quantised) in weights.chunks_mut(group).zip(groups) {
+        let groups = self.packed[first..].chunks(GROUP).step_by(PANEL);
+        for (weights, quantised) in weights.chunks_mut(GROUP).zip(groups) {
             for (weight, &quantised) in weights.iter_mut().zip(quantised) {
                 *weight = scale * f32::from(quantised);
             }

@@ -1,25 +1,20 @@
 //! Products of a batch of float rows with a matrix of 8-bit weights.
 //!
-//! Weights are quantised symmetrically, a scale for every output channel: `w = scale * q` with `q` in -127..=127.
-//! So are the inputs, a scale for every row, when they arrive. Products are summed exactly, in 32-bit integers, and only
-//! the sum becomes a float again: `y[n] = (x_scale * scale[n]) * sum_k(qx[k] * q[n][k]) + bias[n]`.
+//! Weights are quantised symmetrically, a scale for every output channel: `w = scale * q` with `q` in -90..=90. Inputs are
+//! when they arrive, from the smallest to the greatest of each row: `x = x_scale * (qx - zero)` with `qx` in 0..=182.
+//! Products are summed exactly, in 32-bit integers, and only the sum becomes a float again:
+//! `y[n] = (x_scale * scale[n]) * (sum_k(qx[k] * q[n][k]) - zero * sum_k(q[n][k])) + bias[n]`.
 //!
 //! - [`Int8Matrix`]: packed weights, and the product
 //! - [`Kernel`]: which instructions compute it, found at run time; all of them give the same bits
-//! - `quantise`: floats to integers and their scale
+//! - `quantise`: floats to integers and their scale, and why there are not 256 of them
 //! - `pack`: the order of weights in memory
-//! - `portable`, `avx2`, `vnni`, `neon`: the sums
+//! - `portable`, `x86`, `neon`: the sums
 //!
-//! Neither saturates. AVX2's product of bytes (`vpmaddubsw`) saturates pairs at 16 bits, so weights are widened to 16 bits
-//! on their way into registers and multiplied there (`vpmaddwd`). For 32 products either way takes two multiplications,
-//! which is what bounds them: they measure the same. VNNI multiplies unsigned by signed bytes: inputs are moved up by 128 there, and
-//! `128 * sum_k(q[n][k])` is taken off the sum.
-//!
-//! The error against floats: a rounded input is off by at most half its step `x_max / 127`, a weight by half of
-//! `w_max[n] / 127`, so that an output of `d_input` terms is off by at most
-//! `x_max * sum|w[n]| / 254 + w_max[n] * sum|x| / 254 + d_input * x_max * w_max[n] / 254^2`, and float noise.
+//! The error against floats: a rounded input is off by at most half its step `(x_max - x_min) / 181`, both taken with 0, a
+//! weight by half of `w_max[n] / 90`. With `dx` and `dw` for these halves, an output of `d_input` terms is off by at most
+//! `dx * sum|w[n]| + dw * sum|x| + d_input * dx * dw`, and float noise.
 
-mod avx2;
 mod matrix;
 mod neon;
 mod pack;
@@ -28,7 +23,7 @@ mod product;
 mod quantise;
 #[cfg(test)]
 mod tests;
-mod vnni;
+mod x86;
 
 pub use matrix::{Int8Builder, Int8Matrix};
 pub use product::Int8Rows;
@@ -76,14 +71,6 @@ impl Kernel {
             Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
             #[allow(unreachable_patterns, reason = "the kernels of other processors")]
             _ => false,
-        }
-    }
-
-    /// Inputs that are multiplied side by side: weights of one channel stand together in groups of so many.
-    fn group(self) -> usize {
-        match self {
-            Self::Portable | Self::Avx2 => 2,
-            Self::AvxVnni | Self::Avx512Vnni | Self::Neon => 4,
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use std::ops::Range;
 
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::pack::{PANEL, Shape};
-use super::quantise::quantise;
+use super::quantise::{Step, inputs};
+#[cfg(target_arch = "x86_64")]
+use super::x86;
 use super::{Int8Matrix, Kernel, portable};
 
 /// Bytes of inputs, and of weights, that are multiplied with each other before the next: what the second cache holds.
@@ -12,23 +16,12 @@ const BLOCK_BYTES: usize = 128 << 10;
 /// Panels of which a row gets its outputs at a time.
 const MAX_PANELS: usize = 32;
 
-/// Rows in integers, for the kernel of one matrix.
+/// Rows in integers, for the matrices of as many inputs.
 #[derive(Debug)]
 pub struct Int8Rows {
-    kernel: Kernel,
-    values: Values,
-    scales: Vec<f32>,
+    values: Vec<u8>,
+    steps: Vec<Step>,
     width: usize,
-}
-
-/// Rows as a kernel reads them.
-#[derive(Debug)]
-enum Values {
-    Wide(Vec<i16>),
-    #[cfg(target_arch = "x86_64")]
-    Unsigned(Vec<u8>),
-    #[cfg(target_arch = "aarch64")]
-    Signed(Vec<i8>),
 }
 
 impl Int8Matrix {
@@ -50,7 +43,7 @@ impl Int8Matrix {
         }
         let n_rows = output.len() / d_output;
         assert_eq!((input.len(), output.len()), (n_rows * d_input, n_rows * d_output));
-        let step = BLOCK_BYTES / (2 * self.shape.padded_input()).max(1);
+        let step = BLOCK_BYTES / self.shape.padded_input().max(1);
         let step = step.next_multiple_of(4).max(4);
         for first in (0..n_rows).step_by(step) {
             let rows = first..n_rows.min(first + step);
@@ -75,25 +68,13 @@ impl Int8Matrix {
             stride,
             n_rows,
         };
-        let (wide, scales) = match self.kernel {
+        let (values, steps) = match self.kernel {
             // SAFETY: a matrix is only ever packed for a kernel that is available.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni => unsafe { task.avx2() },
             _ => task.run(),
         };
-        let values = match self.kernel {
-            #[cfg(target_arch = "x86_64")]
-            Kernel::AvxVnni | Kernel::Avx512Vnni => Values::Unsigned(super::vnni::unsigned(&wide)),
-            #[cfg(target_arch = "aarch64")]
-            Kernel::Neon => Values::Signed(wide.iter().map(|&x| x as i8).collect()),
-            _ => Values::Wide(wide),
-        };
-        Int8Rows {
-            kernel: self.kernel,
-            values,
-            scales,
-            width,
-        }
+        Int8Rows { values, steps, width }
     }
 
     /// Products of `rows` with the channels of `panels`, plus `bias`, which has one for every channel of the matrix.
@@ -101,7 +82,7 @@ impl Int8Matrix {
     ///
     /// # Panics
     ///
-    /// The rows are another matrix's, the bias has not `d_output` numbers, or there is no such panel.
+    /// The rows have other inputs, the bias has not `d_output` numbers, or there is no such panel.
     pub fn multiply(
         &self,
         rows: &Int8Rows,
@@ -110,30 +91,29 @@ impl Int8Matrix {
         take: impl FnMut(usize, usize, &[f32]),
     ) {
         let Shape { d_output, .. } = self.shape;
-        assert!(rows.kernel == self.kernel && rows.width == self.shape.padded_input());
+        assert_eq!(rows.width, self.shape.padded_input());
         assert!(bias.is_none_or(|bias| bias.len() == d_output) && panels.end <= self.n_panels());
         let multiply = Multiply {
             matrix: self,
-            scales: &rows.scales,
+            steps: &rows.steps,
             panels,
             bias,
         };
-        match &rows.values {
-            Values::Wide(values) => match self.kernel {
-                // SAFETY: a matrix is only ever packed for a kernel that is available.
-                #[cfg(target_arch = "x86_64")]
-                Kernel::Avx2 => unsafe { multiply.avx2(values, take) },
-                _ => multiply.portable(values, take),
-            },
+        let values = &rows.values[..];
+        match self.kernel {
+            // SAFETY: a matrix is only ever packed for a kernel that is available.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => unsafe { multiply.avx2(values, take) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Values::Unsigned(values) if self.kernel == Kernel::AvxVnni => unsafe { multiply.avx_vnni(values, take) },
+            Kernel::AvxVnni => unsafe { multiply.avx_vnni(values, take) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Values::Unsigned(values) => unsafe { multiply.avx512_vnni(values, take) },
+            Kernel::Avx512Vnni => unsafe { multiply.avx512_vnni(values, take) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
-            Values::Signed(values) => unsafe { multiply.neon(values, take) },
+            Kernel::Neon => unsafe { multiply.neon(values, take) },
+            _ => multiply.portable(values, take),
         }
     }
 }
@@ -148,86 +128,67 @@ struct Quantise<'a> {
 impl Quantise<'_> {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    unsafe fn avx2(self) -> (Vec<i16>, Vec<f32>) {
+    unsafe fn avx2(self) -> (Vec<u8>, Vec<Step>) {
         self.run()
     }
 
     #[inline(always)]
-    fn run(self) -> (Vec<i16>, Vec<f32>) {
+    fn run(self) -> (Vec<u8>, Vec<Step>) {
         let width = self.shape.padded_input();
         let mut values = vec![0; self.n_rows * width];
-        let mut scales = vec![0.0; self.n_rows];
+        let mut steps = vec![Step { scale: 0.0, zero: 0 }; self.n_rows];
         if width > 0 {
-            for (row, (values, scale)) in values.chunks_exact_mut(width).zip(&mut scales).enumerate() {
-                *scale = quantise(&self.input[row * self.stride..][..self.shape.d_input], values);
+            for (row, (values, step)) in values.chunks_exact_mut(width).zip(&mut steps).enumerate() {
+                *step = inputs(&self.input[row * self.stride..][..self.shape.d_input], values);
             }
         }
-        (values, scales)
+        (values, steps)
     }
 }
 
 struct Multiply<'a> {
     matrix: &'a Int8Matrix,
-    scales: &'a [f32],
+    steps: &'a [Step],
     panels: Range<usize>,
     bias: Option<&'a [f32]>,
 }
 
+/// The product by the function of a kernel, compiled for its instructions.
+macro_rules! product_by {
+    ($name:ident, $architecture:literal, $features:literal, $rows:expr, $middle:expr, $panel:path) => {
+        #[cfg(target_arch = $architecture)]
+        #[target_feature(enable = $features)]
+        unsafe fn $name(&self, inputs: &[u8], take: impl FnMut(usize, usize, &[f32])) {
+            let shape = self.matrix.shape;
+            self.run::<{ $rows }, { $middle }>(take, |rows, panel, sums| {
+                // SAFETY: the caller's.
+                unsafe { $panel(shape, self.rows(inputs, rows), self.panel(panel), sums) }
+            });
+        }
+    };
+}
+
 impl Multiply<'_> {
-    fn portable(&self, inputs: &[i16], take: impl FnMut(usize, usize, &[f32])) {
+    fn portable(&self, inputs: &[u8], take: impl FnMut(usize, usize, &[f32])) {
         let shape = self.matrix.shape;
-        self.run::<4>(take, |rows, panel, sums| {
+        self.run::<4, 0>(take, |rows, panel, sums| {
             portable::panel(shape, self.rows(inputs, rows), self.panel(panel), sums);
         });
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    unsafe fn avx2(&self, inputs: &[i16], take: impl FnMut(usize, usize, &[f32])) {
-        use super::avx2;
-        let shape = self.matrix.shape;
-        self.run::<{ avx2::ROWS }>(take, |rows, panel, sums| {
-            // SAFETY: the caller's.
-            unsafe { avx2::panel(shape, self.rows(inputs, rows), self.panel(panel), sums) }
-        });
-    }
+    product_by!(avx2, "x86_64", "avx2", x86::ROWS, 0, x86::panel_avx2);
+    product_by!(avx_vnni, "x86_64", "avx2,avxvnni", x86::ROWS, 0, x86::panel_avx_vnni);
+    product_by!(
+        avx512_vnni,
+        "x86_64",
+        "avx512f,avx512bw,avx512vnni",
+        x86::ROWS,
+        0,
+        x86::panel_avx512_vnni
+    );
+    product_by!(neon, "aarch64", "neon", neon::ROWS, neon::MIDDLE, neon::panel);
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,avxvnni")]
-    unsafe fn avx_vnni(&self, inputs: &[u8], take: impl FnMut(usize, usize, &[f32])) {
-        use super::vnni;
-        let shape = self.matrix.shape;
-        self.run::<{ vnni::ROWS }>(take, |rows, panel, sums| {
-            let channel_sums = &self.matrix.sums[panel * PANEL..][..PANEL];
-            // SAFETY: the caller's.
-            unsafe { vnni::panel_256(shape, self.rows(inputs, rows), self.panel(panel), channel_sums, sums) }
-        });
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    unsafe fn avx512_vnni(&self, inputs: &[u8], take: impl FnMut(usize, usize, &[f32])) {
-        use super::vnni;
-        let shape = self.matrix.shape;
-        self.run::<{ vnni::ROWS }>(take, |rows, panel, sums| {
-            let channel_sums = &self.matrix.sums[panel * PANEL..][..PANEL];
-            // SAFETY: the caller's.
-            unsafe { vnni::panel_512(shape, self.rows(inputs, rows), self.panel(panel), channel_sums, sums) }
-        });
-    }
-
-    #[cfg(target_arch = "aarch64")]
-    #[target_feature(enable = "neon")]
-    unsafe fn neon(&self, inputs: &[i8], take: impl FnMut(usize, usize, &[f32])) {
-        use super::neon;
-        let shape = self.matrix.shape;
-        self.run::<{ neon::ROWS }>(take, |rows, panel, sums| {
-            // SAFETY: the caller's.
-            unsafe { neon::panel(shape, self.rows(inputs, rows), self.panel(panel), sums) }
-        });
-    }
-
-    fn rows<'a, T>(&self, inputs: &'a [T], rows: Range<usize>) -> &'a [T] {
+    fn rows<'a>(&self, inputs: &'a [u8], rows: Range<usize>) -> &'a [u8] {
         let width = self.matrix.shape.padded_input();
         &inputs[rows.start * width..rows.end * width]
     }
@@ -237,16 +198,16 @@ impl Multiply<'_> {
         &self.matrix.packed[panel * len..][..len]
     }
 
-    /// Some panels at a time, and with them `ROWS` rows at a time: `sum(rows, panel, sums)` computes the integers, which
-    /// become floats here. Inlined into each kernel's function, and so compiled for its instructions.
+    /// Some panels at a time, and with them `ROWS` rows at a time: `sum(rows, panel, sums)` computes the integers, of inputs
+    /// that are `MIDDLE` lower, which become floats here. Inlined into each kernel's function, and so compiled for its instructions.
     #[inline(always)]
-    fn run<const ROWS: usize>(
+    fn run<const ROWS: usize, const MIDDLE: i8>(
         &self,
         mut take: impl FnMut(usize, usize, &[f32]),
         sum: impl Fn(Range<usize>, usize, &mut [[i32; PANEL]]),
     ) {
         let Shape { d_output, .. } = self.matrix.shape;
-        let n_rows = self.scales.len();
+        let n_rows = self.steps.len();
         let n_panels = (BLOCK_BYTES / self.matrix.shape.panel_len().max(1)).clamp(1, MAX_PANELS);
         let mut sums = [[0; PANEL]; ROWS];
         let mut found = [[0.0; MAX_PANELS * PANEL]; ROWS];
@@ -259,13 +220,16 @@ impl Multiply<'_> {
                     let channels = panel * PANEL..d_output.min((panel + 1) * PANEL);
                     let factors = whole(&self.matrix.scales[channels.clone()]);
                     let bias = self.bias.map_or([0.0; PANEL], |bias| whole(&bias[channels]));
+                    let channel_sums = &self.matrix.sums[panel * PANEL..][..PANEL];
                     let sums = &mut sums[..rows.len()];
                     sum(rows.clone(), panel, sums);
-                    for ((sums, found), scale) in sums.iter().zip(&mut found).zip(&self.scales[rows.clone()]) {
+                    for ((sums, found), step) in sums.iter().zip(&mut found).zip(&self.steps[rows.clone()]) {
+                        let zero = i32::from(step.zero) - i32::from(MIDDLE);
                         let (found, _) = found.as_chunks_mut::<PANEL>();
                         let found = &mut found[panel - panels.start];
                         for (i, found) in found.iter_mut().enumerate() {
-                            *found = sums[i] as f32 * (scale * factors[i]) + bias[i];
+                            let sum = sums[i] - zero * channel_sums[i];
+                            *found = sum as f32 * (step.scale * factors[i]) + bias[i];
                         }
                     }
                 }

@@ -80,19 +80,44 @@ fn panels_and_strided_rows_give_the_same() {
 
 #[test]
 fn sums_are_exact_at_the_extremes() {
-    // Every product is 127 * 127 or its negative: what saturates, or wraps, is far off.
+    // Half of the inputs are the greatest of a row and half the smallest, so that every step between is in use, and weights
+    // have one sign, or the sign of their input: what saturates, or wraps, is far off.
     let [rows, d_output, d_input] = [5, 34, 2048];
     for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_available()) {
-        for (x, w) in [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)] {
-            let matrix = matrix(&vec![w; d_output * d_input], d_input, kernel);
-            let found = product(&matrix, &vec![x; rows * d_input], None);
-            let expected = (2048 * 127 * 127) as f32 * (1.0 / 127.0 * (1.0 / 127.0)) * x * w;
-            assert!(
-                found.iter().all(|y| *y == expected),
-                "{kernel:?}, {x} by {w}: {}",
-                found[0]
-            );
+        for [low, high] in [[0f32, 1.0], [-1.0, 0.0], [-1.0, 1.0], [-90.5, 90.5], [-0.3, 1.0]] {
+            for signs in [[1.0, 1.0], [-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0]] {
+                let input: Vec<f32> = (0..rows * d_input).map(|i| [low, high][i / 4 % 2]).collect();
+                let weights: Vec<f32> = (0..d_output * d_input).map(|i| signs[i / 4 % 2]).collect();
+                let found = product(&matrix(&weights, d_input, kernel), &input, None);
+                // Of 1,024 inputs each; either end is off by at most half a step.
+                let expected = 1024.0 * (low * signs[0] + high * signs[1]);
+                let allowed = 1024.0 * (high - low) / 181.0 * 1.0001;
+                assert!(
+                    found.iter().all(|y| (*y - expected).abs() <= allowed),
+                    "{kernel:?}, {low}..{high} by {signs:?}: {}, expected {expected}",
+                    found[0]
+                );
+            }
         }
+    }
+}
+
+#[test]
+fn integers_keep_to_their_bounds() {
+    // Pairs of them are added in 16 bits.
+    for i in 0..4000 {
+        let (low, high) = (-(i as f32) * 0.37, (4000 - i) as f32 * 0.11);
+        let mut inputs = [0; 4];
+        let step = quantise::inputs(&[low, high, 0.0], &mut inputs);
+        assert!(inputs[1] - inputs[0] <= quantise::INPUT_STEPS + 1 && inputs.iter().all(|q| *q <= 182));
+        assert_eq!(inputs[2], step.zero, "zero stays zero");
+        for (q, x) in inputs.iter().zip([low, high, 0.0]) {
+            let found = step.scale * (f32::from(*q) - f32::from(step.zero));
+            assert!((found - x).abs() <= 0.5001 * step.scale, "{x}: {found}");
+        }
+        let mut weights = [0; 2];
+        quantise::weights(&[low, high], &mut weights);
+        assert_eq!(weights.iter().map(|q| q.abs()).max(), Some(quantise::WEIGHT_STEPS));
     }
 }
 
@@ -103,12 +128,18 @@ fn the_error_is_within_its_bound() {
         let bias = numbers(d_output, 6);
         let found = product(&matrix(&weights, d_input, Kernel::detect()), &input, Some(&bias));
         let greatest = |values: &[f32]| values.iter().fold(0f64, |a, x| a.max(f64::from(x.abs())));
+        let range = |values: &[f32]| {
+            let [low, high] = values
+                .iter()
+                .fold([0f32; 2], |[low, high], x| [low.min(*x), high.max(*x)]);
+            f64::from(high) - f64::from(low)
+        };
         let total = |values: &[f32]| values.iter().map(|x| f64::from(x.abs())).sum::<f64>();
         for (x, found) in input.chunks_exact(d_input).zip(found.chunks_exact(d_output)) {
             for ((w, bias), found) in weights.chunks_exact(d_input).zip(&bias).zip(found) {
                 let exact: f64 = x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
-                let (x_max, w_max) = (greatest(x), greatest(w));
-                let bound = (x_max * total(w) + w_max * total(x) + d_input as f64 * x_max * w_max / 254.0) / 254.0;
+                let (dx, dw) = (range(x) / 362.0, greatest(w) / 180.0);
+                let bound = dx * total(w) + dw * total(x) + d_input as f64 * dx * dw;
                 let error = (f64::from(*found) - exact - f64::from(*bias)).abs();
                 // And the float noise of the last product and sum.
                 assert!(
@@ -139,7 +170,7 @@ fn channels_come_back_within_half_a_step() {
         let mut found = vec![0.0; d_input];
         for (channel, expected) in weights.chunks_exact(d_input).enumerate() {
             matrix.channel(channel, &mut found);
-            let half_step = expected.iter().fold(0f32, |a, x| a.max(x.abs())) / 254.0;
+            let half_step = expected.iter().fold(0f32, |a, x| a.max(x.abs())) / 180.0;
             for (found, expected) in found.iter().zip(expected) {
                 assert!(
                     (found - expected).abs() <= half_step * 1.0001,
