@@ -49,6 +49,10 @@ pub struct CompressionRecord {
     pub baseline: Option<ModelSize>,
     /// The steps, each of which goes on from the one before.
     pub steps: Vec<CompressionStep>,
+    /// Scores of the last step as its file is computed by default, with weights and inputs in 8 bits; none where it is not, and in
+    /// older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub int8_scores: Vec<Score>,
     /// sha256 of the file that the last step wrote.
     pub file_sha256: String,
     /// The translations of the test set by the compressed model.

@@ -43,8 +43,19 @@ impl DeviceName {
         }
     }
 
-    /// The device.
+    /// Whether it is the processor, which is one device however many cores it has.
+    pub fn is_processor(self) -> bool {
+        matches!(self, Self::Flex | Self::NdArray)
+    }
+
+    /// The device, where there are several the first.
     pub fn open(self) -> Result<Device, DeviceError> {
+        self.open_index(0)
+    }
+
+    /// Device `index` of this backend. A processor is one device, whatever the index.
+    pub fn open_index(self, index: usize) -> Result<Device, DeviceError> {
+        let _ = index;
         match self {
             #[cfg(feature = "flex")]
             Self::Flex => Ok(Device::flex()),
@@ -55,9 +66,12 @@ impl DeviceName {
                 Ok(device)
             }
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            Self::Wgpu => Ok(Device::wgpu(match index {
+                0 => burn::tensor::DeviceKind::DefaultDevice,
+                index => burn::tensor::DeviceKind::DiscreteGpu(index),
+            })),
             #[cfg(feature = "cuda")]
-            Self::Cuda => Ok(Device::cuda(0)),
+            Self::Cuda => Ok(Device::cuda(index)),
             #[allow(unreachable_patterns, reason = "reached only without some of the features")]
             other => Err(DeviceError::NotCompiledIn(other)),
         }

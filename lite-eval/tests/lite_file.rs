@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::{floats, program, stderr, stdout};
-use experiments::{CompressionRecord, RunDefinition};
+use experiments::{CompressionRecord, RunDefinition, Score};
 use lite_eval::lite_file::LiteFile;
 use lite_eval::lite_file::container::{Container, Section, write};
 use lite_eval::run::{Run, seal_weights};
@@ -151,6 +151,8 @@ fn steps_are_recorded_with_sizes_that_add_up() {
         unreachable!()
     };
     assert_eq!(pruned.scores, last.scores);
+    let names = |scores: &[Score]| scores.iter().map(|score| score.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&record.int8_scores), names(&last.scores));
     assert_eq!(last.size.file_bytes, fs::metadata(&out).unwrap().len());
     // With such a tolerance the scan goes to its end.
     assert_eq!((record.scan.len(), record.settings.sensitivity), (21, 2.0));

@@ -350,6 +350,7 @@ fn a_compressed_language_model_has_a_perplexity_for_each_step() {
     let record: experiments::CompressionRecord = serde_json::from_slice(&assert.get_output().stdout).unwrap();
     let values: Vec<f64> = record.steps.iter().map(|step| step.scores[0].value).collect();
     assert!(record.steps.iter().all(|step| step.scores[0].name == "perplexity"));
+    assert!(record.int8_scores.is_empty(), "a language model is computed in floats");
     assert_eq!(record.scan.len(), 21);
 
     // What the weights had before, and what the file has.

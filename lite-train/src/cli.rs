@@ -1,10 +1,12 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
-use lite_eval::device::DeviceName;
+use burn::tensor::Device;
+use clap::{Parser, Subcommand};
+use lite_train::devices::{Place, Places, PlacesError};
 
 /// Prepares the corpus of an experiment, trains its architectures (resuming what is there), decodes and scores the
 /// test set, writes the records and prints the comparison.
@@ -13,18 +15,27 @@ use lite_eval::device::DeviceName;
     name = "lite-train",
     version,
     max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     after_help = "Examples:\n  lite-train --exp quick\n  lite-train --exp quick --arch lite --set train.updates=200 --restart"
 )]
 pub struct Args {
+    /// Something else than training
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Experiment: a built-in name (see --list) or the path of a .toml file
     #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "fine_tune"])]
     pub exp: Option<String>,
     /// Architecture of the experiment, or `all` of them, one after the other
     #[arg(long, default_value = "all")]
     pub arch: String,
-    /// Device that computes: flex, ndarray, wgpu or cuda, as far as they are compiled in
-    #[arg(long, default_value = "flex")]
-    pub device: DeviceName,
+    /// Device that computes: flex, ndarray, wgpu or cuda, as far as they are compiled in. Several, between commas, share
+    /// every update: cuda:0,cuda:1, or the addresses that `lite-train serve` writes, ws://HOST:PORT
+    #[arg(long, default_value = "flex", value_name = "DEVICES")]
+    pub device: Places,
+    /// So many devices of the one kind that --device names
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub devices: u16,
     /// Folder with files of corpora, asked before the network
     #[arg(long, value_name = "DIR")]
     pub mirror: Option<PathBuf>,
@@ -65,6 +76,40 @@ pub struct Args {
     /// Trains on as the folder says: `lite-eval compress --fine-tune` makes it
     #[arg(long, value_name = "DIR", hide = true, conflicts_with = "exp")]
     pub fine_tune: Option<PathBuf>,
+}
+
+/// What the program does beside training.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Lends a device of this machine to trainings elsewhere
+    ///
+    /// Writes the address for their --device, and computes for them until it is told to end. Beyond this machine
+    /// it listens only with a word in the environment, LITE_TRAIN_TOKEN, that they have in theirs too. What is sent
+    /// is not encrypted: for networks that one trusts.
+    #[command(after_help = "Examples:\n  lite-train serve\n  \
+        LITE_TRAIN_TOKEN=word lite-train serve --device cuda:1 --listen 0.0.0.0:3000")]
+    Serve {
+        /// Device that computes: flex, ndarray, wgpu, cuda or cuda:1
+        #[arg(long, default_value = "flex")]
+        device: Place,
+        /// Address to listen on; with port 0 any that is free
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+        listen: SocketAddr,
+    },
+}
+
+impl Args {
+    /// The devices that are asked for.
+    pub fn places(&self) -> Result<Places, PlacesError> {
+        self.device.clone().times(self.devices.into())
+    }
+
+    /// The main device, and those that share its updates.
+    pub fn open_devices(&self) -> Result<(Device, Vec<(String, Device)>), PlacesError> {
+        let mut devices = self.places()?.open()?;
+        let (_, main) = devices.remove(0);
+        Ok((main, devices))
+    }
 }
 
 /// `90m`, `2h`, `45s`, `1h30m`

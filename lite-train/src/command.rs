@@ -1,6 +1,7 @@
 //! What the program does with its command line.
 
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -10,17 +11,21 @@ use lite_eval::decode::DecodeConfig;
 use lite_eval::tables::comparison;
 use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task};
 use lite_train::config::TrainConfig;
+use lite_train::devices::Place;
 use lite_train::finish::{finish, finished, record_of};
 use lite_train::trainee::{self, Trainee};
 use lite_train::trainer::{Run, default_tokens_per_batch, vocabulary_sizes};
 use serde_json::{Value, json};
 
-use crate::cli::Args;
+use crate::cli::{Args, Command};
 use crate::difference::differing_keys;
 use crate::tune;
 
 /// Runs the program.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(Command::Serve { device, listen }) = &args.command {
+        return serve(device, *listen);
+    }
     if args.list {
         return list(args.json);
     }
@@ -34,7 +39,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .iter()
         .map(|arch| Job::new(&definition, arch, args))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    args.device.open()?;
+    args.open_devices()?;
 
     let options = PrepareOptions {
         data_root: args.data.clone(),
@@ -54,6 +59,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         records.push(record);
     }
     print(&definition, args, records)
+}
+
+#[cfg(feature = "remote")]
+fn serve(place: &Place, listen: SocketAddr) -> anyhow::Result<()> {
+    lite_train::serve::serve(place.open()?, listen, |url| {
+        eprintln!("{place} computes for others; Ctrl+C ends it");
+        println!("{url}");
+    })
+}
+
+#[cfg(not(feature = "remote"))]
+fn serve(_: &Place, _: SocketAddr) -> anyhow::Result<()> {
+    bail!("this build cannot serve devices\nhint: build with `--features remote`")
 }
 
 fn list(as_json: bool) -> anyhow::Result<()> {
@@ -137,8 +155,12 @@ impl Job {
             restart(&folder)?;
         }
         self.settle(&folder, prepared)?;
-        eprintln!("{experiment} {arch}: {} updates on {}", self.train.updates, args.device);
-        let device = args.device.open()?;
+        eprintln!(
+            "{experiment} {arch}: {} updates on {}",
+            self.train.updates,
+            args.places()?
+        );
+        let (device, others) = args.open_devices()?;
         let run = Run {
             train: self.train.clone(),
             model: self.model.clone(),
@@ -147,10 +169,11 @@ impl Job {
             folder,
             tokens_per_batch: match args.tokens_per_batch {
                 Some(tokens) => tokens as usize,
-                None => default_tokens_per_batch(&self.train, &device),
+                None => default_tokens_per_batch(&self.train, &device, 1 + others.len()),
             },
             device,
-            device_name: args.device.to_string(),
+            device_name: args.places()?.to_string(),
+            others,
             commit,
             seed: args.seed,
             time_budget: args.time_budget,

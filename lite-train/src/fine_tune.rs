@@ -9,7 +9,6 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 use lite_data::{BatchConfig, updates};
 use lite_eval::compress::tune::{Request, TuneFolder};
-use lite_eval::workers::Workers;
 use lite_model::{Seq2Seq, weights};
 
 use crate::optimiser::Optimiser;
@@ -97,14 +96,14 @@ pub fn fine_tune(
     request: &Request,
     progress: &mut dyn FnMut(u64, f64),
 ) -> anyhow::Result<()> {
-    let device = run.device.clone().autodiff();
+    let devices = run.devices();
+    let device = devices.main();
     device.seed(run.seed);
     let codes = weights::load(run.model.init(run.sizes(), &run.device)?, &folder.codes())?;
     let codes = Codes::of(&codes);
-    let model = materialised(run.model.init(run.sizes(), &device)?);
+    let model = materialised(run.model.init(run.sizes(), device)?);
     let mut model = weights::load(model, &folder.weights())?;
     let mut optimiser = Optimiser::new(run.train.optimiser.clone());
-    let workers = Workers::for_device(&device);
     let config = BatchConfig {
         tokens_per_update: run.train.tokens_per_update,
         tokens_per_group: run.train.tokens_per_group,
@@ -131,7 +130,7 @@ pub fn fine_tune(
                 clip_norm: run.train.clip_norm,
                 seed: run.seed.wrapping_add(done + 1),
             };
-            let (gradients, sums) = gradients(&model, &update, &settings, &device, &workers);
+            let (gradients, sums) = gradients(&model, &update, &settings, &devices)?;
             let gradients = codes.apply(&model, gradients);
             model = step(model, &mut optimiser, gradients, update.n_tokens, settings);
             done += 1;

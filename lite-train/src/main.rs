@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use experiments::DefinitionError;
 use lite_data::DataError;
-use lite_eval::device::DeviceError;
+use lite_train::devices::PlacesError;
 
 // Its pages are kept when freed, which is worth up to three times in speed on the tensors of a training step.
 #[global_allocator]
@@ -39,10 +39,10 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(error) = error.downcast_ref::<DataError>() {
         return error.hint();
     }
-    error.downcast_ref::<DeviceError>().and_then(DeviceError::hint)
+    error.downcast_ref::<PlacesError>().and_then(PlacesError::hint)
 }
 
 /// Whether the command line, not the work, was at fault.
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<DefinitionError>() || error.is::<DeviceError>()
+    error.is::<DefinitionError>() || error.is::<PlacesError>()
 }

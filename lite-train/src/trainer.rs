@@ -8,12 +8,12 @@ use experiments::{CurvePoint, RunFolder};
 use lite_data::{Batch, BatchConfig, Prepared, Rows, UpdatePlan, sequential_batches, updates};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::tables::thousands;
-use lite_eval::workers::Workers;
 use lite_model::device::is_host;
 use lite_model::{ModelConfig, VocabularySizes, weights};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::{FinalWeights, TrainConfig};
+use crate::devices::{DeviceLost, Devices};
 use crate::log::{Event, Log};
 use crate::optimiser::Optimiser;
 use crate::report::{Figures, Report};
@@ -37,8 +37,10 @@ pub struct Run<'a> {
     pub folder: RunFolder,
     /// Where it is computed; without autodiff.
     pub device: Device,
-    /// The device's name.
+    /// The devices' names.
     pub device_name: String,
+    /// Devices by name that share its updates, beside `device`; without autodiff.
+    pub others: Vec<(String, Device)>,
     /// The commit of the source tree when the program began.
     pub commit: String,
     /// The seed of everything random.
@@ -61,11 +63,12 @@ pub fn vocabulary_sizes(prepared: &Prepared) -> VocabularySizes {
 ///
 /// A processor's cores take a batch each, so there a large update makes some sixteen of them and a small one as many as
 /// are worth a core. Their number must not follow the machine: dropout is drawn batch by batch.
-pub fn default_tokens_per_batch(train: &TrainConfig, device: &Device) -> usize {
+/// Other devices take a batch each in turn, so of these there are at least as many as there are devices.
+pub fn default_tokens_per_batch(train: &TrainConfig, device: &Device, n_devices: usize) -> usize {
     if is_host(device) {
         (train.tokens_per_update / 16).clamp(512, 4096)
     } else {
-        4096
+        (train.tokens_per_update / n_devices).clamp(512, 4096)
     }
 }
 
@@ -86,6 +89,12 @@ impl Run<'_> {
         vocabulary_sizes(self.prepared)
     }
 
+    /// All that share its updates.
+    pub fn devices(&self) -> Devices {
+        let main = (self.device_name.clone(), self.device.clone());
+        Devices::new(std::iter::once(main).chain(self.others.iter().cloned()))
+    }
+
     /// Trains to the end, from the newest good checkpoint if there is one.
     pub fn train<M: Trainee>(&self) -> anyhow::Result<(TrainState, Ending)> {
         let checkpoints = Checkpoints::open(&self.folder)?;
@@ -95,8 +104,14 @@ impl Run<'_> {
             report.message(&format!("{error}; an older checkpoint is used"));
         }
         let mut training = Loop::<M>::new(self, checkpoints, newest)?;
-        let ending = training.run(&mut report);
+        let devices = self.devices();
+        let ending = devices.members()[0].guard(|| training.run(&mut report));
         report.finish();
+        let ending = ending.map_err(anyhow::Error::from).flatten();
+        let ending = ending.map_err(|error| match error.is::<DeviceLost>() {
+            true => error.context("checkpoints are kept, and the same command goes on from the last one"),
+            false => error,
+        });
         Ok((training.state, ending?))
     }
 
@@ -140,8 +155,7 @@ struct Loop<'a, M> {
     rows: Rows<'a>,
     checkpoints: Checkpoints,
     log: Log,
-    device: Device,
-    workers: Workers,
+    devices: Devices,
     model: Option<M>,
     optimiser: Optimiser,
     state: TrainState,
@@ -161,9 +175,10 @@ struct Loop<'a, M> {
 
 impl<'a, M: Trainee> Loop<'a, M> {
     fn new(run: &'a Run<'a>, checkpoints: Checkpoints, from: Option<Checkpoint>) -> anyhow::Result<Self> {
-        let device = run.device.clone().autodiff();
+        let devices = run.devices();
+        let device = devices.main();
         device.seed(run.seed);
-        let model = materialised(M::init(&run.model, run.sizes(), &device)?);
+        let model = materialised(M::init(&run.model, run.sizes(), device)?);
         let (model, optimiser, state) = match from {
             None => {
                 let state = TrainState {
@@ -196,8 +211,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
             rows: M::rows(&run.prepared.train, &run.model)?,
             checkpoints,
             log,
-            workers: Workers::for_device(&device),
-            device,
+            devices,
             model: Some(model),
             optimiser,
             before: state.seconds,
@@ -315,14 +329,8 @@ impl<'a, M: Trainee> Loop<'a, M> {
             seed: self.run.seed.wrapping_add(self.state.update + 1),
         };
         let model = self.model.take().expect("a model between updates");
-        let (model, sums) = train(
-            model,
-            &mut self.optimiser,
-            &update,
-            settings,
-            &self.device,
-            &self.workers,
-        );
+        let trained = train(model, &mut self.optimiser, &update, settings, &self.devices);
+        let (model, sums) = trained?;
         self.model = Some(model);
         self.state.update += 1;
         self.state.next += 1;
@@ -337,7 +345,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
         let update = self.state.update;
         let due = |every: u64| update.is_multiple_of(every) || update == config.updates;
         let must_save = due(config.checkpoint_every);
-        if due(config.log_every) || due(config.validate_every) || must_save || is_host(&self.device) {
+        if due(config.log_every) || due(config.validate_every) || must_save || is_host(self.devices.main()) {
             self.read_losses()?;
         }
         if due(config.log_every) {
@@ -409,7 +417,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
             &self.valid,
             run.train.label_smoothing,
             &run.device,
-            &self.workers,
+            self.devices.workers(),
         );
         let bleu = model.bleu(run)?;
         let point = CurvePoint {

@@ -37,11 +37,11 @@ pub fn run(folder: &Path, args: &Args) -> anyhow::Result<()> {
     };
     let prepared = prepare(&data, &options, &progress::Stderr::new())?;
     model.validate(vocabulary_sizes(&prepared))?;
-    let device = args.device.open()?;
+    let (device, others) = args.open_devices()?;
     let run = Run {
         tokens_per_batch: match args.tokens_per_batch {
             Some(tokens) => tokens as usize,
-            None => default_tokens_per_batch(&train, &device),
+            None => default_tokens_per_batch(&train, &device, 1 + others.len()),
         },
         train,
         model,
@@ -49,7 +49,8 @@ pub fn run(folder: &Path, args: &Args) -> anyhow::Result<()> {
         prepared: &prepared,
         folder: run_folder,
         device,
-        device_name: args.device.to_string(),
+        device_name: args.places()?.to_string(),
+        others,
         commit: experiments::commit(),
         seed: definition.seed,
         time_budget: None,

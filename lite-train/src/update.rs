@@ -4,11 +4,11 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use lite_data::{Batch, Update};
-use lite_eval::workers::Workers;
 use lite_model::device::is_host;
 use lite_model::dropout::seeded;
 
 use crate::clip::{clip_factor, global_norm};
+use crate::devices::{DeviceLost, Devices, Member};
 use crate::loss::Loss;
 use crate::optimiser::Optimiser;
 use crate::trainee::Trainee;
@@ -27,16 +27,19 @@ pub struct UpdateSettings {
 }
 
 /// Trains `model` on one update. Returns it with the summed loss and likelihood, `[2]`, still on the device.
+///
+/// # Errors
+///
+/// A device beside the main one was lost; so is the model.
 pub fn train<M: Trainee>(
     model: M,
     optimiser: &mut Optimiser,
     update: &Update,
     settings: UpdateSettings,
-    device: &Device,
-    workers: &Workers,
-) -> (M, Tensor<1>) {
-    let (gradients, sums) = gradients(&model, update, &settings, device, workers);
-    (step(model, optimiser, gradients, update.n_tokens, settings), sums)
+    devices: &Devices,
+) -> Result<(M, Tensor<1>), DeviceLost> {
+    let (gradients, sums) = gradients(&model, update, &settings, devices)?;
+    Ok((step(model, optimiser, gradients, update.n_tokens, settings), sums))
 }
 
 /// Steps by the mean of gradients that were summed over `n_tokens` targets, clipped.
@@ -54,43 +57,117 @@ pub fn step<M: Module>(
     optimiser.step(settings.rate, scale, model, gradients)
 }
 
-/// Gradients of the loss summed over an update, and its sums.
+/// Gradients of the loss summed over an update, and its sums, on the main device.
 ///
-/// On a CPU each batch is computed by a worker. Dropout of a batch follows from the update's seed and the batch's place,
-/// and sums are taken in the order of the batches, so the number of workers changes nothing.
+/// Batches are dealt out to the devices in turn, each of which sums its own; the sums are summed in the order of the
+/// devices. `model` is on the main one, and every other gets a copy of it.
+///
+/// # Errors
+///
+/// A device beside the main one was lost.
 pub fn gradients<M: Trainee>(
     model: &M,
     update: &Update,
     settings: &UpdateSettings,
-    device: &Device,
-    workers: &Workers,
-) -> (GradientsParams, Tensor<1>) {
-    let mut accumulator = GradientsAccumulator::new();
-    let mut total: Option<Tensor<1>> = None;
-    let mut take = |(gradients, sums): (GradientsParams, Tensor<1>)| {
-        accumulator.accumulate(model, gradients);
-        total = Some(match total.take() {
-            Some(total) => total + sums,
-            None => sums,
-        });
+    devices: &Devices,
+) -> Result<(GradientsParams, Tensor<1>), DeviceLost> {
+    let (main, others) = devices.members().split_first().expect("a device");
+    let share = |place: usize| -> Vec<(usize, &Batch)> {
+        let batches = update.batches.iter().enumerate();
+        batches.skip(place).step_by(devices.len()).collect()
     };
+    let mut summed = Summed::new();
+    std::thread::scope(|scope| {
+        // Copied here, so that every thread has leaves, and with them a graph, of its own.
+        let shares = others.iter().enumerate().map(|(i, member)| (i + 1, member));
+        let shares = shares.filter(|(place, _)| *place < update.batches.len());
+        let helpers: Vec<_> = shares
+            .map(|(place, member)| {
+                let batches = share(place);
+                let work = move || {
+                    member.guard(|| {
+                        let copy = model.valid().fork(&member.device.clone().inner()).train();
+                        let (gradients, sums) = on_device(&copy, &batches, settings, place, member);
+                        let main = main.device.clone().inner();
+                        (gradients.to_device(&main, model), sums.to_device(&main))
+                    })
+                };
+                scope.spawn(work)
+            })
+            .collect();
+        let own = on_device(model, &share(0), settings, 0, main);
+        let found: Vec<_> = helpers
+            .into_iter()
+            .map(|helper| helper.join().expect("panics are caught"))
+            .collect();
+        summed.take(model, own);
+        for found in found {
+            summed.take(model, found?);
+        }
+        Ok(())
+    })?;
+    Ok(summed.finish())
+}
+
+/// Gradients and sums of some batches, each with its place in the update.
+///
+/// On a CPU each batch is computed by a worker. Dropout of a batch follows from the update's seed and the batch's place,
+/// and sums are taken in the order of the batches, so the number of workers changes nothing.
+fn on_device<M: Trainee>(
+    model: &M,
+    batches: &[(usize, &Batch)],
+    settings: &UpdateSettings,
+    place: usize,
+    member: &Member,
+) -> (GradientsParams, Tensor<1>) {
+    let device = &member.device;
+    let mut summed = Summed::new();
     if is_host(device) {
         // A copy of the model for each batch shares its weights, but not its graph: autodiff locks a graph as a whole.
-        let pieces = update.batches.iter().map(|batch| (model.valid().train(), batch));
-        let work = |i: usize, (model, batch): (M, &Batch)| {
+        let pieces = batches.iter().map(|&(i, batch)| (model.valid().train(), i, batch));
+        let work = |_, (model, i, batch): (M, usize, &Batch)| {
             let seed = settings.seed.wrapping_add((i as u64) << 32);
             seeded(seed, || {
                 batch_gradients(&model, batch, settings.label_smoothing, device)
             })
         };
-        workers.each(pieces.collect(), work, take);
+        member
+            .workers
+            .each(pieces.collect(), work, |found| summed.take(model, found));
     } else {
-        device.seed(settings.seed);
-        for batch in &update.batches {
-            take(batch_gradients(model, batch, settings.label_smoothing, device));
+        device.seed(settings.seed.wrapping_add((place as u64) << 32));
+        for (_, batch) in batches {
+            summed.take(model, batch_gradients(model, batch, settings.label_smoothing, device));
         }
     }
-    (accumulator.grads(), total.expect("an update has a batch"))
+    summed.finish()
+}
+
+/// Gradients and sums that are added up.
+struct Summed<M> {
+    gradients: GradientsAccumulator<M>,
+    sums: Option<Tensor<1>>,
+}
+
+impl<M: Module> Summed<M> {
+    fn new() -> Self {
+        Self {
+            gradients: GradientsAccumulator::new(),
+            sums: None,
+        }
+    }
+
+    fn take(&mut self, model: &M, (gradients, sums): (GradientsParams, Tensor<1>)) {
+        self.gradients.accumulate(model, gradients);
+        self.sums = Some(match self.sums.take() {
+            Some(total) => total + sums,
+            None => sums,
+        });
+    }
+
+    fn finish(mut self) -> (GradientsParams, Tensor<1>) {
+        (self.gradients.grads(), self.sums.expect("an update has a batch"))
+    }
 }
 
 fn batch_gradients<M: Trainee>(

@@ -12,9 +12,9 @@ use experiments::Definition;
 use lite_data::progress::Silent;
 use lite_data::{BatchConfig, PrepareOptions, Prepared, Update, prepare, updates};
 use lite_eval::device::DeviceName;
-use lite_eval::workers::Workers;
 use lite_model::{ModelConfig, VocabularySizes, weights};
 use lite_train::config::TrainConfig;
+use lite_train::devices::Devices;
 use lite_train::optimiser::Optimiser;
 use lite_train::update::{UpdateSettings, train};
 
@@ -39,7 +39,7 @@ fn curve(
     let mut model = weights::load(config.init(sizes, &training).unwrap(), weights_path).unwrap();
     let mut adam = Optimiser::new(settings.optimiser.clone());
     let mut curve = Vec::new();
-    let workers = Workers::for_device(&training);
+    let devices = Devices::one(&training);
     for update in batches {
         let step = UpdateSettings {
             rate: 3e-3,
@@ -47,7 +47,7 @@ fn curve(
             clip_norm: 1.0,
             seed: 1,
         };
-        let (trained, sums) = train(model, &mut adam, update, step, &training, &workers);
+        let (trained, sums) = train(model, &mut adam, update, step, &devices).expect("a device");
         model = trained;
         let sums: Vec<f32> = sums.into_data().try_to_vec().unwrap();
         curve.push(f64::from(sums[0]) / update.n_tokens as f64);

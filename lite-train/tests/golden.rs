@@ -14,6 +14,7 @@ use lite_eval::workers::Workers;
 use lite_model::{ModelConfig, Seq2Seq, VocabularySizes, weights};
 use lite_train::clip::{clip_factor, global_norm};
 use lite_train::config::{OptimiserConfig, OptimiserKind};
+use lite_train::devices::Devices;
 use lite_train::optimiser::Optimiser;
 use lite_train::update::{UpdateSettings, gradients, train};
 use reference::{GRADIENT_TOLERANCE, Replace, check, devices, named, read};
@@ -144,14 +145,15 @@ fn settings(rate: f64) -> UpdateSettings {
 
 #[test]
 fn losses_and_gradients_are_the_references() {
-    let workers = Workers::with_threads(2);
+    let devices = Devices::with_workers(&device, Workers::with_threads(2));
     for golden in goldens() {
         let expected = golden.fixture("grads.safetensors");
         for device in devices() {
             // Whole, and a sentence at a time: gradients are sums.
             for rows in [3, 1] {
                 let model = golden.model(&device);
-                let (gradients, sums) = gradients(&model, &golden.update(rows), &settings(0.0), &device, &workers);
+                let (gradients, sums) =
+                    gradients(&model, &golden.update(rows), &settings(0.0), &devices).expect("a device");
                 let loss = f64::from(sums.into_data().as_slice::<f32>().unwrap()[0]);
                 let bits = loss / 27.0 / std::f64::consts::LN_2;
                 assert!(
@@ -174,7 +176,7 @@ fn losses_and_gradients_are_the_references() {
 
 #[test]
 fn three_updates_give_the_references_weights() {
-    let workers = Workers::with_threads(2);
+    let devices = Devices::with_workers(&device, Workers::with_threads(2));
     for golden in goldens() {
         let expected = read(&golden.train3());
         for device in devices() {
@@ -186,7 +188,8 @@ fn three_updates_give_the_references_weights() {
             let mut optimiser = Optimiser::new(config);
             let update = golden.update(3);
             for (rate, bits, _) in golden.updates {
-                let (trained, sums) = train(model, &mut optimiser, &update, settings(rate), &device, &workers);
+                let (trained, sums) =
+                    train(model, &mut optimiser, &update, settings(rate), &devices).expect("a device");
                 model = trained;
                 let loss = f64::from(sums.into_data().as_slice::<f32>().unwrap()[0]);
                 let found = loss / 27.0 / std::f64::consts::LN_2;

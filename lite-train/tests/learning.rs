@@ -6,10 +6,10 @@ use lite_data::{Batch, Update};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::device::DeviceName;
 use lite_eval::translate;
-use lite_eval::workers::Workers;
 use lite_model::config::{AdaptiveInputConfig, AdaptiveSoftmaxConfig};
 use lite_model::{Architecture, LanguageModel, ModelConfig, Task, VocabularySizes};
 use lite_train::config::OptimiserConfig;
+use lite_train::devices::Devices;
 use lite_train::optimiser::Optimiser;
 use lite_train::schedule::ScheduleConfig;
 use lite_train::trainee::Trainee;
@@ -67,7 +67,7 @@ fn copies(architecture: Architecture, device: &Device) -> usize {
         ..ScheduleConfig::default()
     };
     let mut random = ChaCha8Rng::seed_from_u64(1);
-    let workers = Workers::for_device(&training);
+    let devices = Devices::one(&training);
     for n in 0..400 {
         let settings = UpdateSettings {
             rate: schedule.rate(n, 400),
@@ -75,7 +75,7 @@ fn copies(architecture: Architecture, device: &Device) -> usize {
             clip_norm: 1.0,
             seed: n,
         };
-        (model, _) = train(model, &mut adam, &update(&mut random), settings, &training, &workers);
+        (model, _) = train(model, &mut adam, &update(&mut random), settings, &devices).expect("a device");
     }
     let unseen: Vec<Vec<u32>> = (0..50)
         .map(|_| sentence(&mut random).into_iter().map(|id| id as u32).collect())
@@ -148,7 +148,7 @@ fn loss_of_text<M: Trainee>(config: &ModelConfig, device: &Device) -> f64 {
         ..ScheduleConfig::default()
     };
     let mut random = ChaCha8Rng::seed_from_u64(1);
-    let workers = Workers::for_device(&training);
+    let devices = Devices::one(&training);
     for n in 0..200 {
         let settings = UpdateSettings {
             rate: schedule.rate(n, 200),
@@ -156,7 +156,7 @@ fn loss_of_text<M: Trainee>(config: &ModelConfig, device: &Device) -> f64 {
             clip_norm: 1.0,
             seed: n,
         };
-        (model, _) = train(model, &mut adam, &text(&mut random), settings, &training, &workers);
+        (model, _) = train(model, &mut adam, &text(&mut random), settings, &devices).expect("a device");
     }
     let (model, unseen) = (model.valid(), text(&mut random));
     let sums = model.sums(&unseen.batches[0], 0.0, device).into_data();

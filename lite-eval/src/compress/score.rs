@@ -11,6 +11,7 @@ use lite_model::{LanguageModel, Task};
 use crate::evaluate::{EvaluateError, Split, decode_split, evaluate_language_model, perplexity_of};
 use crate::metrics::bootstrap::Bootstrap;
 use crate::metrics::{Lines, Metric};
+use crate::precision::Precision;
 use crate::run::{OpenError, Run};
 
 /// What errors name.
@@ -46,6 +47,11 @@ impl From<OpenError> for JudgeError {
 }
 
 impl Judge<'_> {
+    /// Whether the file is computed in 8 bits where it is used: translation models on a processor are.
+    pub fn is_computed_in_8_bits(&self) -> bool {
+        self.run.model_config.task == Task::Seq2Seq && Precision::Int8.check(self.device).is_ok()
+    }
+
     /// The name of the score that decides, and whether less of it is better.
     pub fn main_score(&self) -> (&'static str, bool) {
         match self.run.model_config.task {
@@ -77,7 +83,7 @@ impl Judge<'_> {
             )?;
             return Ok(found.perplexity);
         }
-        let hypotheses = self.translate(weights, Split::Valid, n)?;
+        let hypotheses = self.translate(weights, Precision::F32, Split::Valid, n)?;
         let mut references = self.references(Split::Valid)?;
         references.truncate(n);
         let lines = self.lines(self.main_metric(), &hypotheses, &references)?;
@@ -85,8 +91,8 @@ impl Judge<'_> {
     }
 
     /// Every score of the test set with its confidence interval, and the translations; of a language model its perplexity
-    /// and what each line costs.
-    pub fn test(&self, weights: Vec<Source>) -> Result<(Vec<Score>, Vec<String>), JudgeError> {
+    /// and what each line costs, always in single precision.
+    pub fn test(&self, weights: Vec<Source>, precision: Precision) -> Result<(Vec<Score>, Vec<String>), JudgeError> {
         if self.run.model_config.task == Task::LanguageModel {
             let found = evaluate_language_model(
                 &self.language_model(weights)?,
@@ -99,7 +105,7 @@ impl Judge<'_> {
             )?;
             return Ok((found.scores, found.hypotheses));
         }
-        let hypotheses = self.translate(weights, Split::Test, usize::MAX)?;
+        let hypotheses = self.translate(weights, precision, Split::Test, usize::MAX)?;
         let references = self.references(Split::Test)?;
         let metrics = self.run.decode.metrics.iter();
         let lines: Result<Vec<Lines>, JudgeError> = metrics
@@ -126,7 +132,13 @@ impl Judge<'_> {
         Ok(load_from(model, weights, Path::new(PLACE)).map_err(OpenError::Packed)?)
     }
 
-    fn translate(&self, weights: Vec<Source>, split: Split, n: usize) -> Result<Vec<String>, JudgeError> {
+    fn translate(
+        &self,
+        weights: Vec<Source>,
+        precision: Precision,
+        split: Split,
+        n: usize,
+    ) -> Result<Vec<String>, JudgeError> {
         let Run {
             model_config, decode, ..
         } = self.run;
@@ -135,7 +147,7 @@ impl Judge<'_> {
             .map_err(OpenError::from)?;
         let model = load_from(model, weights, Path::new(PLACE)).map_err(OpenError::Packed)?;
         Ok(decode_split(
-            &model,
+            &precision.of(model),
             model_config,
             self.prepared,
             split,

@@ -16,6 +16,7 @@ use lite_eval::compress::score::Judge;
 use lite_eval::compress::tune::{Request, TuneFolder, tune};
 use lite_eval::compress::weights::{CodeSettings, Packable, Weights};
 use lite_eval::compress::{Step, Steps, bits_name, first_steps, transformer_base};
+use lite_eval::precision::Precision;
 use lite_eval::run::Run;
 use lite_eval::tables::compression::steps_table;
 use lite_eval::text_table::Format;
@@ -32,7 +33,7 @@ use super::{CorpusArguments, DeviceArguments, print_json};
 /// --sparsity or --sensitivity, the highest sensitivity is taken at which the validation set's score falls by no more than the
 /// tolerance, and without --fine-tune nothing is trained in between.
 ///
-/// Each step is scored on the run's test set and goes into a record under results/EXPERIMENT/ARCHITECTURE/compression, from which
+/// Each step is scored on the run's test set, the file itself also in 8 bits, as it is computed by default, and goes into a record under results/EXPERIMENT/ARCHITECTURE/compression, from which
 /// `lite-eval tables` makes the table. A run without a corpus, as an imported one is, is compressed by a given value and gets no
 /// record. With --json, the record is printed.
 #[derive(clap::Args, Debug)]
@@ -208,14 +209,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     steps.push(maker.step(format!("{name} + entropy coding"), last, Coding::Entropy, sparsity));
 
-    let mut hypotheses = Vec::new();
+    let (mut hypotheses, mut int8_scores) = (Vec::new(), Vec::new());
     if let Some(judge) = judge.as_ref().filter(|_| !arguments.no_scores) {
         hypotheses = score(judge, &mut steps, &progress)?;
+        if judge.is_computed_in_8_bits() {
+            progress.message("the file, computed in 8 bits");
+            let weights = &steps.last().context("a step")?.weights;
+            (int8_scores, _) = judge.test(weights.sources(), Precision::Int8)?;
+        }
     }
     let file = &steps.last().context("a step")?.file;
     write_atomically(&arguments.out, |out| out.write_all(file)).with_context(|| place(&arguments.out))?;
 
     let mut record = record(&run, settings, points, &steps, commit, arguments)?;
+    record.int8_scores = int8_scores;
     if hypotheses.is_empty() {
         progress.message("no record, since nothing was scored");
     } else {
@@ -304,7 +311,7 @@ fn compressed(
     Ok((coded, weights.sparsity()))
 }
 
-/// Scores every step on the test set. Returns the translations of the last one.
+/// Scores every step on the test set, in single precision. Returns the translations of the last one.
 fn score(judge: &Judge<'_>, steps: &mut [Step], progress: &Stderr) -> anyhow::Result<Vec<String>> {
     let mut hypotheses = Vec::new();
     for i in 0..steps.len() {
@@ -316,7 +323,7 @@ fn score(judge: &Judge<'_>, steps: &mut [Step], progress: &Stderr) -> anyhow::Re
             continue;
         }
         progress.message(&step.name);
-        (step.report.scores, hypotheses) = judge.test(step.weights.sources())?;
+        (step.report.scores, hypotheses) = judge.test(step.weights.sources(), Precision::F32)?;
     }
     Ok(hypotheses)
 }
@@ -354,6 +361,7 @@ fn record(
         scan,
         baseline: transformer_base(run, first.report.size),
         steps: steps.iter().map(|step| step.report.clone()).collect(),
+        int8_scores: Vec::new(),
         file_sha256: hash_bytes(&last.file),
         hypotheses: Hypotheses::default(),
     })

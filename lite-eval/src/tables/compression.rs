@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use experiments::{CompressionRecord, Definition, DefinitionError, ModelSize, PublishedCompression};
+use experiments::{
+    CompressionRecord, CompressionStep, Definition, DefinitionError, ModelSize, PublishedCompression, Score,
+};
 
 use crate::text_table::{Format, TextTable};
 
@@ -36,19 +38,26 @@ pub fn steps_table(records: &[&CompressionRecord]) -> TextTable {
         table.push(row);
     }
     let mut seen: Vec<(&str, ModelSize)> = Vec::new();
-    for step in records.iter().flat_map(|record| &record.steps) {
-        let own = (step.name.as_str(), step.size);
-        if seen.contains(&own) {
-            continue;
-        }
-        seen.push(own);
-        let mut row = vec![step.name.clone(), format!("{:.1} %", 100.0 * step.sparsity)];
+    let mut push = |name: String, step: &CompressionStep, scores: &[Score]| {
+        let mut row = vec![name, format!("{:.1} %", 100.0 * step.sparsity)];
         row.extend(sizes(step.size, first, record.baseline.unwrap_or_default()));
-        row.extend(step.scores.iter().map(|score| match score.confidence {
+        row.extend(scores.iter().map(|score| match score.confidence {
             Some(interval) => format!("{:.2} ± {:.2}", score.value, (interval.high - interval.low) / 2.0),
             None => format!("{:.2}", score.value),
         }));
         table.push(row);
+    };
+    for record in records {
+        for step in &record.steps {
+            let own = (step.name.as_str(), step.size);
+            if !seen.contains(&own) {
+                seen.push(own);
+                push(step.name.clone(), step, &step.scores);
+            }
+        }
+        if let (Some(last), false) = (record.steps.last(), record.int8_scores.is_empty()) {
+            push(format!("{}, computed in 8 bits", last.name), last, &record.int8_scores);
+        }
     }
     table
 }

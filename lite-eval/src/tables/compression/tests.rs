@@ -68,6 +68,7 @@ fn record() -> CompressionRecord {
             step("8 bits", 1_112_000, 3_100_000, 0.0, 61.1),
             step("8 bits + pruning", 640_000, 2_700_000, 0.45, 61.0),
         ],
+        int8_scores: Vec::new(),
         file_sha256: String::new(),
         hypotheses: Hypotheses::default(),
     }
@@ -98,6 +99,8 @@ fn the_newest_of_the_same_settings_is_shown() {
     fewer_bits.settings.bits = 4;
     fewer_bits.steps.remove(1);
     fewer_bits.steps[1].name = "4 bits".into();
+    fewer_bits.int8_scores = fewer_bits.steps[1].scores.clone();
+    fewer_bits.int8_scores[0].value = 60.9;
     let records = [record(), fewer_bits].map(|record| (PathBuf::new(), record));
     insta::assert_snapshot!(fill("multi30k-enfr", &records));
 }
