@@ -476,19 +476,23 @@ fn add_norm(x: &mut [f32], y: Option<&[f32]>, norm: Option<&Norm>) {
 fn attend(mixer: &Mixer, n_rows: usize, past: &Past, branch: &mut BranchPlanes, team: &mut Team) {
     let out = Columns::new(resize(&mut branch.context, n_rows * mixer.channels), mixer.channels, 0);
     let queries = rows(&branch.query, mixer.channels, 0, n_rows);
-    let n_pieces = if n_rows * mixer.channels * past.n_steps() < SMALL {
-        1
-    } else {
-        PIECES
+    // Rows are divided where there are enough of them, since the heads of a row lie side by side.
+    let are_many = n_rows >= PIECES;
+    let n_pieces = match n_rows * mixer.channels * past.n_steps() {
+        n if n < SMALL => 1,
+        _ if are_many => PIECES,
+        _ => PIECES.min(mixer.n_heads),
     };
     team.each(n_pieces, |_, piece| {
+        let part_of = |n, is_divided| if is_divided { share(n, piece, n_pieces) } else { 0..n };
         vectorised(SelfAttention {
             queries,
             past,
             part: mixer.part,
             channels: mixer.channels,
             head_size: mixer.channels / mixer.n_heads,
-            heads: share(mixer.n_heads, piece, n_pieces),
+            rows: part_of(n_rows, are_many),
+            heads: part_of(mixer.n_heads, !are_many),
             out,
         });
     });

@@ -17,9 +17,13 @@ pub(super) struct SelfAttention<'a> {
     pub(super) part: usize,
     pub(super) channels: usize,
     pub(super) head_size: usize,
+    pub(super) rows: Range<usize>,
     pub(super) heads: Range<usize>,
     pub(super) out: Columns<'a>,
 }
+
+/// Rows whose scores are kept at a time: as many as the first cache holds, for most lengths.
+const ROWS_AT_ONCE: usize = 16;
 
 impl Kernel for SelfAttention<'_> {
     type Output = ();
@@ -27,23 +31,38 @@ impl Kernel for SelfAttention<'_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         let scale = (self.head_size as f32).sqrt().recip();
-        let mut line = Vec::with_capacity(self.past.n_steps());
-        let mut scores = vec![0.0; self.past.n_steps()];
-        for row in 0..self.queries.n {
-            self.past.line(row, self.part, 0, &mut line);
-            let queries = &self.queries.values[row * self.queries.stride..];
-            for head in self.heads.clone() {
-                let first = head * self.head_size;
-                let query = &queries[first..first + self.head_size];
-                for (score, past) in scores.iter_mut().zip(&line) {
-                    *score = scale * dot::<A>(query, &past[first..first + self.head_size]);
+        let n_steps = self.past.n_steps();
+        let channels = self.heads.start * self.head_size..self.heads.end * self.head_size;
+        let n_scores = self.heads.len() * n_steps;
+        let mut scores = vec![0.0; n_scores * self.rows.len().min(ROWS_AT_ONCE)];
+        for first in self.rows.clone().step_by(ROWS_AT_ONCE) {
+            let rows = first..self.rows.end.min(first + ROWS_AT_ONCE);
+            // Step by step, all rows and heads of each: so memory is read as it lies, and not a cache line here and there.
+            for step in 0..n_steps {
+                for (row, scores) in rows.clone().zip(scores.chunks_exact_mut(n_scores)) {
+                    let keys = &self.past.ancestor(row, self.part, step)[channels.clone()];
+                    let query = &self.queries.values[row * self.queries.stride..][channels.clone()];
+                    let heads = query
+                        .chunks_exact(self.head_size)
+                        .zip(keys.chunks_exact(self.head_size));
+                    for (head, (query, keys)) in heads.enumerate() {
+                        scores[head * n_steps + step] = scale * dot::<A>(query, keys);
+                    }
                 }
-                softmax::<A>(&mut scores);
-                // SAFETY: the columns of a head of this thread's.
-                let out = unsafe { self.out.row(row, first, self.head_size) };
-                out.fill(0.0);
-                for (score, past) in scores.iter().zip(&line) {
-                    add_scaled::<A>(out, *score, &past[self.channels + first..][..self.head_size]);
+            }
+            scores[..rows.len() * n_scores]
+                .chunks_exact_mut(n_steps)
+                .for_each(softmax::<A>);
+            // SAFETY: rows or columns of this thread's.
+            let out = |row| unsafe { self.out.row(row, channels.start, channels.len()) };
+            rows.clone().for_each(|row| out(row).fill(0.0));
+            for step in 0..n_steps {
+                for (row, scores) in rows.clone().zip(scores.chunks_exact(n_scores)) {
+                    let values = &self.past.ancestor(row, self.part, step)[self.channels..][channels.clone()];
+                    let heads = out(row).chunks_exact_mut(self.head_size);
+                    for (head, (out, values)) in heads.zip(values.chunks_exact(self.head_size)).enumerate() {
+                        add_scaled::<A>(out, scores[head * n_steps + step], values);
+                    }
                 }
             }
         }

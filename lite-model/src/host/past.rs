@@ -66,6 +66,15 @@ impl Past {
         &mut step.values[step.n_rows * self.offsets[part]..step.n_rows * self.offsets[part + 1]]
     }
 
+    /// A part of the ancestor of `row` at step `step`.
+    #[inline(always)]
+    pub(super) fn ancestor(&self, row: usize, part: usize, step: usize) -> &[f32] {
+        let width = self.offsets[part + 1] - self.offsets[part];
+        let ancestor = self.ancestors[row * self.steps.len() + step] as usize;
+        let step = &self.steps[step];
+        &step.values[step.n_rows * self.offsets[part] + ancestor * width..][..width]
+    }
+
     /// A part of the ancestors of `row`, and of itself, from step `first` on.
     #[inline(always)]
     pub(super) fn line<'a>(&'a self, row: usize, part: usize, first: usize, line: &mut Vec<&'a [f32]>) {

@@ -220,17 +220,18 @@ impl Multiply<'_> {
                     let channels = panel * PANEL..d_output.min((panel + 1) * PANEL);
                     let factors = whole(&self.matrix.scales[channels.clone()]);
                     let bias = self.bias.map_or([0.0; PANEL], |bias| whole(&bias[channels]));
-                    let channel_sums = &self.matrix.sums[panel * PANEL..][..PANEL];
+                    let (channel_sums, _) = self.matrix.sums.as_chunks::<PANEL>();
+                    let channel_sums = channel_sums[panel];
                     let sums = &mut sums[..rows.len()];
                     sum(rows.clone(), panel, sums);
                     for ((sums, found), step) in sums.iter().zip(&mut found).zip(&self.steps[rows.clone()]) {
                         let zero = i32::from(step.zero) - i32::from(MIDDLE);
                         let (found, _) = found.as_chunks_mut::<PANEL>();
-                        let found = &mut found[panel - panels.start];
-                        for (i, found) in found.iter_mut().enumerate() {
-                            let sum = sums[i] - zero * channel_sums[i];
-                            *found = sum as f32 * (step.scale * factors[i]) + bias[i];
-                        }
+                        // All of them before any is written: so the compiler sees that they are vectors.
+                        let scale = step.scale;
+                        found[panel - panels.start] = std::array::from_fn(|i| {
+                            (sums[i] - zero * channel_sums[i]) as f32 * (scale * factors[i]) + bias[i]
+                        });
                     }
                 }
                 for (row, found) in rows.zip(&found) {
