@@ -42,7 +42,8 @@ pub fn compression_figures(records: &[(PathBuf, CompressionRecord)]) -> Result<V
         let steps = [record.steps.first(), record.steps.last()];
         for step in steps.into_iter().flatten() {
             let Some(score) = step.scores.first() else { continue };
-            let name = step.name.trim_end_matches(" + entropy coding");
+            let name = compression::shown_name(record, step);
+            let name = name.trim_end_matches(" + entropy coding");
             let point = Point {
                 x: step.size.file_bytes as f64 / 1e6,
                 y: score.value,

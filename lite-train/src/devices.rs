@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use lite_eval::device::{DeviceError, DeviceName};
 use lite_eval::workers::Workers;
 use lite_model::device::is_host;
@@ -254,10 +254,21 @@ impl Member {
         if is_host(&self.device) {
             return Ok(work());
         }
-        catch_unwind(AssertUnwindSafe(work)).map_err(|panic| DeviceLost {
+        catch_unwind(AssertUnwindSafe(work)).map_err(|panic| self.lost(message(&*panic)))
+    }
+
+    /// Whether the device still computes.
+    pub(crate) fn answers(&self) -> bool {
+        let device = self.device.clone().inner();
+        self.guard(|| Tensor::<1>::ones([1], &device).into_data()).is_ok()
+    }
+
+    /// That it does not.
+    pub(crate) fn lost(&self, reason: String) -> DeviceLost {
+        DeviceLost {
             name: self.name.clone(),
-            reason: message(&*panic),
-        })
+            reason,
+        }
     }
 }
 

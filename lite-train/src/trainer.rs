@@ -105,12 +105,20 @@ impl Run<'_> {
         }
         let mut training = Loop::<M>::new(self, checkpoints, newest)?;
         let devices = self.devices();
-        let ending = devices.members()[0].guard(|| training.run(&mut report));
+        let main = &devices.members()[0];
+        let ending = main.guard(|| training.run(&mut report));
         report.finish();
         let ending = ending.map_err(anyhow::Error::from).flatten();
-        let ending = ending.map_err(|error| match error.is::<DeviceLost>() {
-            true => error.context("checkpoints are kept, and the same command goes on from the last one"),
-            false => error,
+        let ending = ending.map_err(|error| {
+            let lost = match error.is::<DeviceLost>() {
+                true => error,
+                // Whatever was being done, such as writing a checkpoint, fails without the device.
+                false => match main.answers() {
+                    true => return error,
+                    false => main.lost(format!("{error:#}")).into(),
+                },
+            };
+            lost.context("checkpoints are kept, and the same command goes on from the last one")
         });
         Ok((training.state, ending?))
     }

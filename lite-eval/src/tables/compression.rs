@@ -8,6 +8,7 @@ use experiments::{
     CompressionRecord, CompressionStep, Definition, DefinitionError, ModelSize, PublishedCompression, Score,
 };
 
+use crate::tables::thousands;
 use crate::text_table::{Format, TextTable};
 
 /// The steps of the records of one model, each once: all begin with the same floats.
@@ -37,7 +38,7 @@ pub fn steps_table(records: &[&CompressionRecord]) -> TextTable {
         row.extend(scores.iter().map(|_| "-".into()));
         table.push(row);
     }
-    let mut seen: Vec<(&str, ModelSize)> = Vec::new();
+    let mut seen: Vec<(String, ModelSize)> = Vec::new();
     let mut push = |name: String, step: &CompressionStep, scores: &[Score]| {
         let mut row = vec![name, format!("{:.1} %", 100.0 * step.sparsity)];
         row.extend(sizes(step.size, first, record.baseline.unwrap_or_default()));
@@ -49,17 +50,24 @@ pub fn steps_table(records: &[&CompressionRecord]) -> TextTable {
     };
     for record in records {
         for step in &record.steps {
-            let own = (step.name.as_str(), step.size);
+            let own = (shown_name(record, step), step.size);
             if !seen.contains(&own) {
+                push(own.0.clone(), step, &step.scores);
                 seen.push(own);
-                push(step.name.clone(), step, &step.scores);
             }
         }
         if let (Some(last), false) = (record.steps.last(), record.int8_scores.is_empty()) {
-            push(format!("{}, computed in 8 bits", last.name), last, &record.int8_scores);
+            let name = shown_name(record, last);
+            push(format!("{name}, computed in 8 bits"), last, &record.int8_scores);
         }
     }
     table
+}
+
+/// A step's name, with how long its training was.
+pub fn shown_name(record: &CompressionRecord, step: &CompressionStep) -> String {
+    let updates = format!("{} updates", thousands(record.settings.fine_tune));
+    step.name.replace("training", &updates)
 }
 
 /// Both sizes, each with how many times smaller that is than the model itself and than the baseline.
@@ -143,7 +151,8 @@ pub fn fill(experiment: &str, records: &[(PathBuf, CompressionRecord)]) -> Strin
                 steps_table(&records).render(Format::Markdown)
             );
             for record in &records {
-                let name = record.steps.last().map_or("", |step| step.name.as_str());
+                let name = record.steps.last().map(|step| shown_name(record, step));
+                let name = name.unwrap_or_default();
                 let _ = writeln!(text, "- {name}: {}; commit {}", settings(record), record.commit);
             }
             text
