@@ -312,8 +312,8 @@ mod tests {
             ),
             ("cuda:0,cuda", "error: the device `cuda` is named twice"),
             (
-                "cuda,",
-                "error: no device is named ``; there are flex, ndarray, wgpu and cuda",
+                "cuda,tpu-pod",
+                "error: no device is named `tpu-pod`; there are flex, ndarray, wgpu and cuda",
             ),
         ] {
             assert_eq!(places(text), expected);

@@ -145,15 +145,15 @@ fn settings(rate: f64) -> UpdateSettings {
 
 #[test]
 fn losses_and_gradients_are_the_references() {
-    let devices = Devices::with_workers(&device, Workers::with_threads(2));
     for golden in goldens() {
         let expected = golden.fixture("grads.safetensors");
         for device in devices() {
+            let shared = Devices::with_workers(&device, Workers::with_threads(2));
             // Whole, and a sentence at a time: gradients are sums.
             for rows in [3, 1] {
                 let model = golden.model(&device);
                 let (gradients, sums) =
-                    gradients(&model, &golden.update(rows), &settings(0.0), &devices).expect("a device");
+                    gradients(&model, &golden.update(rows), &settings(0.0), &shared).expect("a device");
                 let loss = f64::from(sums.into_data().as_slice::<f32>().unwrap()[0]);
                 let bits = loss / 27.0 / std::f64::consts::LN_2;
                 assert!(
@@ -176,10 +176,10 @@ fn losses_and_gradients_are_the_references() {
 
 #[test]
 fn three_updates_give_the_references_weights() {
-    let devices = Devices::with_workers(&device, Workers::with_threads(2));
     for golden in goldens() {
         let expected = read(&golden.train3());
         for device in devices() {
+            let shared = Devices::with_workers(&device, Workers::with_threads(2));
             let mut model = golden.model(&device);
             let config = OptimiserConfig {
                 weight_decay: golden.weight_decay,
@@ -188,8 +188,7 @@ fn three_updates_give_the_references_weights() {
             let mut optimiser = Optimiser::new(config);
             let update = golden.update(3);
             for (rate, bits, _) in golden.updates {
-                let (trained, sums) =
-                    train(model, &mut optimiser, &update, settings(rate), &devices).expect("a device");
+                let (trained, sums) = train(model, &mut optimiser, &update, settings(rate), &shared).expect("a device");
                 model = trained;
                 let loss = f64::from(sums.into_data().as_slice::<f32>().unwrap()[0]);
                 let found = loss / 27.0 / std::f64::consts::LN_2;
