@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use burn::tensor::Device;
 use clap::{Parser, Subcommand};
 use lite_train::devices::{Place, Places, PlacesError};
 
@@ -102,13 +101,6 @@ impl Args {
     /// The devices that are asked for.
     pub fn places(&self) -> Result<Places, PlacesError> {
         self.device.clone().times(self.devices.into())
-    }
-
-    /// The main device, and those that share its updates.
-    pub fn open_devices(&self) -> Result<(Device, Vec<(String, Device)>), PlacesError> {
-        let mut devices = self.places()?.open()?;
-        let (_, main) = devices.remove(0);
-        Ok((main, devices))
     }
 }
 

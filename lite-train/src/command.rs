@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .iter()
         .map(|arch| Job::new(&definition, arch, args))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    args.open_devices()?;
+    args.places()?.open()?;
 
     let options = PrepareOptions {
         data_root: args.data.clone(),
@@ -160,7 +160,7 @@ impl Job {
             self.train.updates,
             args.places()?
         );
-        let (device, others) = args.open_devices()?;
+        let devices = args.places()?.open()?;
         let run = Run {
             train: self.train.clone(),
             model: self.model.clone(),
@@ -169,11 +169,9 @@ impl Job {
             folder,
             tokens_per_batch: match args.tokens_per_batch {
                 Some(tokens) => tokens as usize,
-                None => default_tokens_per_batch(&self.train, &device, 1 + others.len()),
+                None => default_tokens_per_batch(&self.train, &devices),
             },
-            device,
-            device_name: args.places()?.to_string(),
-            others,
+            devices,
             commit,
             seed: args.seed,
             time_budget: args.time_budget,

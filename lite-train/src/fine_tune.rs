@@ -11,6 +11,7 @@ use lite_data::{BatchConfig, updates};
 use lite_eval::compress::tune::{Request, TuneFolder};
 use lite_model::{Seq2Seq, weights};
 
+use crate::devices::Devices;
 use crate::optimiser::Optimiser;
 use crate::trainer::Run;
 use crate::update::{UpdateSettings, gradients, materialised, step};
@@ -96,10 +97,10 @@ pub fn fine_tune(
     request: &Request,
     progress: &mut dyn FnMut(u64, f64),
 ) -> anyhow::Result<()> {
-    let devices = run.devices();
+    let devices = Devices::new(run.devices.iter().cloned());
     let device = devices.main();
     device.seed(run.seed);
-    let codes = weights::load(run.model.init(run.sizes(), &run.device)?, &folder.codes())?;
+    let codes = weights::load(run.model.init(run.sizes(), run.device())?, &folder.codes())?;
     let codes = Codes::of(&codes);
     let model = materialised(run.model.init(run.sizes(), device)?);
     let mut model = weights::load(model, &folder.weights())?;

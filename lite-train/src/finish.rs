@@ -95,7 +95,7 @@ fn take_weights(run: &Run<'_>, state: &TrainState) -> anyhow::Result<()> {
 }
 
 fn load<M: Trainee>(run: &Run<'_>) -> anyhow::Result<M> {
-    let model = materialised(M::init(&run.model, run.sizes(), &run.device)?);
+    let model = materialised(M::init(&run.model, run.sizes(), run.device())?);
     Ok(weights::load(model, &run.folder.model())?)
 }
 
@@ -119,7 +119,7 @@ fn record(run: &Run<'_>, definition: &RunDefinition, state: &TrainState, ending:
         definition_hash: definition.definition_hash.clone(),
         overrides: definition.overrides.clone(),
         seed: definition.seed,
-        device: run.device_name.clone(),
+        device: run.device_names(),
         machine: experiments::machine(),
         tokens_per_batch: Some(run.tokens_per_batch as u64),
         updates: state.update,

@@ -62,7 +62,7 @@ impl Trainee for Seq2Seq {
             &run.train.validation,
             &run.decode,
             run.prepared,
-            &run.device,
+            run.device(),
         )
     }
 
@@ -73,7 +73,7 @@ impl Trainee for Seq2Seq {
             run.prepared,
             Split::Test,
             &run.decode,
-            &run.device,
+            run.device(),
             progress,
         )
     }
@@ -119,7 +119,7 @@ impl Trainee for LanguageModel {
                 run.prepared,
                 split,
                 &run.decode,
-                &run.device,
+                run.device(),
                 progress,
             )
         };

@@ -35,12 +35,8 @@ pub struct Run<'a> {
     pub prepared: &'a Prepared,
     /// Where the run is kept.
     pub folder: RunFolder,
-    /// Where it is computed; without autodiff.
-    pub device: Device,
-    /// The devices' names.
-    pub device_name: String,
-    /// Devices by name that share its updates, beside `device`; without autodiff.
-    pub others: Vec<(String, Device)>,
+    /// Devices by name that share its updates, the main one first; without autodiff.
+    pub devices: Vec<(String, Device)>,
     /// The commit of the source tree when the program began.
     pub commit: String,
     /// The seed of everything random.
@@ -64,11 +60,11 @@ pub fn vocabulary_sizes(prepared: &Prepared) -> VocabularySizes {
 /// A processor's cores take a batch each, so there a large update makes some sixteen of them and a small one as many as
 /// are worth a core. Their number must not follow the machine: dropout is drawn batch by batch.
 /// Other devices take a batch each in turn, so of these there are at least as many as there are devices.
-pub fn default_tokens_per_batch(train: &TrainConfig, device: &Device, n_devices: usize) -> usize {
-    if is_host(device) {
+pub fn default_tokens_per_batch(train: &TrainConfig, devices: &[(String, Device)]) -> usize {
+    if is_host(&devices[0].1) {
         (train.tokens_per_update / 16).clamp(512, 4096)
     } else {
-        (train.tokens_per_update / n_devices).clamp(512, 4096)
+        (train.tokens_per_update / devices.len()).clamp(512, 4096)
     }
 }
 
@@ -89,10 +85,15 @@ impl Run<'_> {
         vocabulary_sizes(self.prepared)
     }
 
-    /// All that share its updates.
-    pub fn devices(&self) -> Devices {
-        let main = (self.device_name.clone(), self.device.clone());
-        Devices::new(std::iter::once(main).chain(self.others.iter().cloned()))
+    /// The main device.
+    pub fn device(&self) -> &Device {
+        &self.devices[0].1
+    }
+
+    /// The names of all of them, as they are written on the command line.
+    pub fn device_names(&self) -> String {
+        let names: Vec<&str> = self.devices.iter().map(|(name, _)| name.as_str()).collect();
+        names.join(",")
     }
 
     /// Trains to the end, from the newest good checkpoint if there is one.
@@ -103,22 +104,21 @@ impl Run<'_> {
         for error in errors {
             report.message(&format!("{error}; an older checkpoint is used"));
         }
-        let mut training = Loop::<M>::new(self, checkpoints, newest)?;
-        let devices = self.devices();
+        let devices = Devices::new(self.devices.iter().cloned());
         let main = &devices.members()[0];
+        let mut training = Loop::<M>::new(self, &devices, checkpoints, newest)?;
         let ending = main.guard(|| training.run(&mut report));
         report.finish();
         let ending = ending.map_err(anyhow::Error::from).flatten();
-        let ending = ending.map_err(|error| {
-            let lost = match error.is::<DeviceLost>() {
-                true => error,
-                // Whatever was being done, such as writing a checkpoint, fails without the device.
-                false => match main.answers() {
-                    true => return error,
-                    false => main.lost(format!("{error:#}")).into(),
-                },
-            };
-            lost.context("checkpoints are kept, and the same command goes on from the last one")
+        let ending = ending.map_err(|mut error| {
+            // Whatever was being done, such as writing a checkpoint, fails without the device.
+            if !error.is::<DeviceLost>() && !main.answers() {
+                error = main.lost(format!("{error:#}")).into();
+            }
+            match error.is::<DeviceLost>() {
+                true => error.context("checkpoints are kept, and the same command goes on from the last one"),
+                false => error,
+            }
         });
         Ok((training.state, ending?))
     }
@@ -163,7 +163,7 @@ struct Loop<'a, M> {
     rows: Rows<'a>,
     checkpoints: Checkpoints,
     log: Log,
-    devices: Devices,
+    devices: &'a Devices,
     model: Option<M>,
     optimiser: Optimiser,
     state: TrainState,
@@ -182,8 +182,12 @@ struct Loop<'a, M> {
 }
 
 impl<'a, M: Trainee> Loop<'a, M> {
-    fn new(run: &'a Run<'a>, checkpoints: Checkpoints, from: Option<Checkpoint>) -> anyhow::Result<Self> {
-        let devices = run.devices();
+    fn new(
+        run: &'a Run<'a>,
+        devices: &'a Devices,
+        checkpoints: Checkpoints,
+        from: Option<Checkpoint>,
+    ) -> anyhow::Result<Self> {
         let device = devices.main();
         device.seed(run.seed);
         let model = materialised(M::init(&run.model, run.sizes(), device)?);
@@ -207,7 +211,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
         let path = run.folder.log();
         let context = || format!("`{}`", path.display());
         let mut log = Log::open(&path, state.update).with_context(context)?;
-        let (date, device_name) = (experiments::now(), run.device_name.clone());
+        let (date, device_name) = (experiments::now(), run.device_names());
         log.write(&Event::Start {
             update: state.update,
             date,
@@ -337,7 +341,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
             seed: self.run.seed.wrapping_add(self.state.update + 1),
         };
         let model = self.model.take().expect("a model between updates");
-        let trained = train(model, &mut self.optimiser, &update, settings, &self.devices);
+        let trained = train(model, &mut self.optimiser, &update, settings, self.devices);
         let (model, sums) = trained?;
         self.model = Some(model);
         self.state.update += 1;
@@ -424,7 +428,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
             &model,
             &self.valid,
             run.train.label_smoothing,
-            &run.device,
+            run.device(),
             self.devices.workers(),
         );
         let bleu = model.bleu(run)?;

@@ -37,20 +37,18 @@ pub fn run(folder: &Path, args: &Args) -> anyhow::Result<()> {
     };
     let prepared = prepare(&data, &options, &progress::Stderr::new())?;
     model.validate(vocabulary_sizes(&prepared))?;
-    let (device, others) = args.open_devices()?;
+    let devices = args.places()?.open()?;
     let run = Run {
         tokens_per_batch: match args.tokens_per_batch {
             Some(tokens) => tokens as usize,
-            None => default_tokens_per_batch(&train, &device, 1 + others.len()),
+            None => default_tokens_per_batch(&train, &devices),
         },
         train,
         model,
         decode,
         prepared: &prepared,
         folder: run_folder,
-        device,
-        device_name: args.places()?.to_string(),
-        others,
+        devices,
         commit: experiments::commit(),
         seed: definition.seed,
         time_budget: None,

@@ -231,7 +231,7 @@ mod remote {
             let mut server = Server::start();
             let experiment = Experiment::new();
             let device = match is_main {
-                true => server.url.clone(),
+                true => format!("{},flex", server.url),
                 false => format!("flex,{}", server.url),
             };
             let arguments = ["--arch", "lite", "--set", "train.updates=100000", "--device", &device];
