@@ -1,5 +1,6 @@
 //! Forward and backward pass of each kernel of `lite-model` beside the composition that it stands for, on one thread:
-//! `cargo bench -p lite-eval --bench kernels [PART OF A NAME]`.
+//! `cargo bench -p lite-eval --bench kernels [-- --bf16] [PART OF A NAME]`, with
+//! `--bf16` the kernels' products of rounded entries.
 //!
 //! Shapes are those that a core has of 128 sentences of 32 tokens on two cores, dropout on. Times are the fastest of
 //! many, in milliseconds. The harness is our own: criterion asks for other features of crates that Burn shares, so that
@@ -26,6 +27,7 @@ const LENGTH: usize = 32;
 
 fn main() {
     lite_eval::memory::keep_freed_pages();
+    kernels::round_products(std::env::args().any(|argument| argument == "--bf16"));
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     println!("{:<38} {:>10} {:>12} {:>7}", "", "kernel ms", "composition", "ratio");
     let bench = |name: &str, kernel: &(dyn Fn() -> Tensor<1> + Sync), composition: &(dyn Fn() -> Tensor<1> + Sync)| {

@@ -1,4 +1,4 @@
-//! What a translation is computed in.
+//! What a translation or a training step is computed in.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,42 +6,65 @@ use std::str::FromStr;
 use burn::tensor::Device;
 use experiments::nearest;
 use lite_model::Seq2Seq;
-use lite_model::device::is_host;
+use lite_model::device::{is_flex, is_host};
+use lite_model::kernels::round_products;
+use serde::{Deserialize, Serialize};
 
 /// The arithmetic of linear layers, embeddings and vocabulary projection. The rest is always in single precision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// Single precision.
     #[default]
     F32,
+    /// In training, what is multiplied rounded to bfloat16; weights and sums in single precision: on Flex.
+    Bf16,
     /// Weights and inputs of 8 bits with a scale for each output channel and each row, summed exactly: on a CPU.
     Int8,
 }
 
 impl Precision {
     /// Every precision.
-    pub const ALL: [Self; 2] = [Self::F32, Self::Int8];
+    pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::Bf16 => "bf16",
             Self::Int8 => "int8",
         }
     }
 
-    /// Refuses what `device` cannot compute.
-    pub fn check(self, device: &Device) -> Result<(), PrecisionError> {
-        if self == Self::Int8 && !is_host(device) {
-            return Err(PrecisionError::NoCpu);
+    /// Refuses what `device` cannot search with.
+    pub fn check_search(self, device: &Device) -> Result<(), PrecisionError> {
+        match self {
+            Self::F32 => Ok(()),
+            Self::Bf16 => Err(PrecisionError::NoSearch),
+            Self::Int8 if is_host(device) => Ok(()),
+            Self::Int8 => Err(PrecisionError::NoCpu),
         }
-        Ok(())
+    }
+
+    /// Refuses what `device` cannot train in.
+    pub fn check_training(self, device: &Device) -> Result<(), PrecisionError> {
+        match self {
+            Self::F32 => Ok(()),
+            Self::Bf16 if is_flex(device) => Ok(()),
+            Self::Bf16 => Err(PrecisionError::NoFlex),
+            Self::Int8 => Err(PrecisionError::NoTraining),
+        }
+    }
+
+    /// Makes it what this process trains in, once it is checked.
+    pub fn use_in_training(self) {
+        round_products(self == Self::Bf16);
     }
 
     /// The model in this precision, which then only translates.
     pub fn of(self, model: Seq2Seq) -> Seq2Seq {
         match self {
-            Self::F32 => model,
+            Self::F32 | Self::Bf16 => model,
             Self::Int8 => model.to_int8(),
         }
     }
@@ -72,7 +95,7 @@ impl FromStr for Precision {
 pub enum PrecisionError {
     /// None has this name.
     #[error(
-        "no precision is named `{name}`{}; there are f32 and int8",
+        "no precision is named `{name}`{}; there are f32, bf16 and int8",
         .nearest.as_ref().map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
     )]
     Unknown {
@@ -84,6 +107,12 @@ pub enum PrecisionError {
     /// Integers are for CPUs.
     #[error("int8 computes on a CPU: it goes with the devices flex and ndarray")]
     NoCpu,
+    /// Rounding is the kernels' of training on Flex.
+    #[error("bf16 trains on the device flex")]
+    NoFlex,
+    /// Searches have integers for being fast.
+    #[error("bf16 trains, it does not translate; there is int8")]
+    NoSearch,
     /// Integers do not learn.
     #[error("int8 translates, it does not train")]
     NoTraining,
@@ -101,7 +130,7 @@ mod tests {
         let message = "int".parse::<Precision>().unwrap_err().to_string();
         assert_eq!(
             message,
-            "no precision is named `int` (did you mean `int8`?); there are f32 and int8"
+            "no precision is named `int` (did you mean `int8`?); there are f32, bf16 and int8"
         );
     }
 }

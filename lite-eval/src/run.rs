@@ -107,7 +107,7 @@ impl Run<Seq2Seq> {
 
     /// The same with its model in `precision`. One of 8 bits comes from a .lite file straight, without floats in between.
     pub fn open_in(precision: Precision, path: &Path, device: &Device) -> Result<Self, OpenError> {
-        if precision == Precision::F32 || !path.is_file() {
+        if precision != Precision::Int8 || !path.is_file() {
             return Ok(Self::open(path, device)?.map_model(|model, _| precision.of(model)));
         }
         let file = LiteFile::open(path)?;

@@ -24,6 +24,8 @@ pub mod convolution;
 pub mod cost;
 pub mod decoder;
 pub mod device;
+#[cfg(test)]
+mod draws;
 pub mod dropout;
 pub mod embedding;
 pub mod encoder;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use lite_eval::precision::Precision;
 use lite_train::devices::{Place, Places, PlacesError};
 
 /// Prepares the corpus of an experiment, trains its architectures (resuming what is there), decodes and scores the
@@ -56,6 +57,9 @@ pub struct Args {
     /// Changes a key of the definition, such as train.updates=100; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// What linear layers and the vocabulary projection are computed in, f32 or bf16: train.precision of the definition
+    #[arg(long, value_name = "PRECISION")]
+    pub precision: Option<Precision>,
     /// Training time of each architecture over all restarts, such as 90m, 2h or 1h30m; then it is scored as it is
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub time_budget: Option<Duration>,
@@ -98,6 +102,12 @@ pub enum Command {
 }
 
 impl Args {
+    /// Changes of keys of the definition.
+    pub fn overrides(&self) -> Vec<String> {
+        let precision = self.precision.map(|precision| format!("train.precision={precision}"));
+        precision.into_iter().chain(self.set.iter().cloned()).collect()
+    }
+
     /// The devices that are asked for.
     pub fn places(&self) -> Result<Places, PlacesError> {
         self.device.clone().times(self.devices.into())

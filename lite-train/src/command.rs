@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return tune::run(folder, args);
     }
     let name = args.exp.as_deref().unwrap_or_default();
-    let definition = Definition::load(name, &args.set)?;
+    let definition = Definition::load(name, &args.overrides())?;
     let archs = definition.select_archs(&args.arch)?;
     let jobs = archs
         .iter()

@@ -1,5 +1,6 @@
 //! How a model is trained: the `[train]` table of a definition.
 
+use lite_eval::precision::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::schedule::ScheduleConfig;
@@ -21,6 +22,9 @@ pub struct TrainConfig {
     /// Largest global norm of the gradient; 0 turns clipping off. Default: 0
     #[serde(default)]
     pub clip_norm: f64,
+    /// What linear layers and the vocabulary projection are computed in: f32, or bf16 on Flex. Default: f32
+    #[serde(default)]
+    pub precision: Precision,
     /// Updates between validations; there is one at the end too. Default: 1000
     #[serde(default = "default::interval")]
     pub validate_every: u64,
@@ -186,6 +190,7 @@ impl TrainConfig {
             tokens_per_group: default::tokens_per_group(),
             label_smoothing: default::label_smoothing(),
             clip_norm: 0.0,
+            precision: Precision::default(),
             validate_every: default::interval(),
             checkpoint_every: default::interval(),
             keep_checkpoints: default::five(),

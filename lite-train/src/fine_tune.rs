@@ -97,6 +97,7 @@ pub fn fine_tune(
     request: &Request,
     progress: &mut dyn FnMut(u64, f64),
 ) -> anyhow::Result<()> {
+    run.use_precision()?;
     let devices = Devices::new(run.devices.iter().cloned());
     let device = devices.main();
     device.seed(run.seed);

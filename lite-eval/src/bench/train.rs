@@ -22,6 +22,7 @@ pub(super) fn prepare(
     mut tokens: Tokens,
     device: &Device,
 ) -> Result<Box<dyn FnMut()>, ConfigError> {
+    workload.precision.use_in_training();
     let device = device.clone().autodiff();
     let model = workload.model.init(workload.sizes, &device)?;
     let workload = workload.clone();

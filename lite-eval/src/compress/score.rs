@@ -49,7 +49,7 @@ impl From<OpenError> for JudgeError {
 impl Judge<'_> {
     /// Whether the file is computed in 8 bits where it is used: translation models on a processor are.
     pub fn is_computed_in_8_bits(&self) -> bool {
-        self.run.model_config.task == Task::Seq2Seq && Precision::Int8.check(self.device).is_ok()
+        self.run.model_config.task == Task::Seq2Seq && Precision::Int8.check_search(self.device).is_ok()
     }
 
     /// The name of the score that decides, and whether less of it is better.

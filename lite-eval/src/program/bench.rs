@@ -107,7 +107,10 @@ fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
     arguments.use_threads()?;
     let device = arguments.device.device.open()?;
     let workload = arguments.workload(task)?;
-    workload.precision.check(&device)?;
+    match task {
+        Task::Train => workload.precision.check_training(&device)?,
+        Task::Greedy | Task::Beam => workload.precision.check_search(&device)?,
+    }
     let repetitions = Repetitions {
         warmup: arguments.warmup,
         steps: arguments.steps,

@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None if path.is_file() && is_host(&device) => Precision::Int8,
         None => Precision::F32,
     };
-    precision.check(&device)?;
+    precision.check_search(&device)?;
     if precision == Precision::Int8 && path.is_file() {
         stay_small();
     }

@@ -194,17 +194,10 @@ impl<'a> Sorted<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::draws::Draws;
 
-    /// Roughly normal.
     fn weights(n: usize) -> Vec<f32> {
-        let mut state = 1u64;
-        let mut draw = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-        };
-        (0..n).map(|_| (0..6).map(|_| draw()).sum::<f32>() * 0.05).collect()
+        Draws::new(1).normal(n).into_iter().map(|x| 0.035 * x).collect()
     }
 
     fn error(weights: &[f32], codebook: &Codebook) -> f64 {

@@ -78,14 +78,8 @@ impl Past {
     /// A part of the ancestors of `row`, and of itself, from step `first` on.
     #[inline(always)]
     pub(super) fn line<'a>(&'a self, row: usize, part: usize, first: usize, line: &mut Vec<&'a [f32]>) {
-        let n_steps = self.steps.len();
-        let width = self.offsets[part + 1] - self.offsets[part];
-        let ancestors = &self.ancestors[row * n_steps..(row + 1) * n_steps];
         line.clear();
-        line.extend(self.steps.iter().zip(ancestors).skip(first).map(|(step, &ancestor)| {
-            let start = step.n_rows * self.offsets[part] + ancestor as usize * width;
-            &step.values[start..start + width]
-        }));
+        line.extend((first..self.steps.len()).map(|step| self.ancestor(row, part, step)));
     }
 }
 

@@ -1,8 +1,12 @@
 //! Arrays behind tensors of Flex, and matrices in them.
 
+use std::sync::atomic::Ordering;
+
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape};
 use gemm::Parallelism;
+
+use super::bf16;
 
 /// Rows that a thread takes at a time, and for which partial sums are kept: fixed, so that results do not depend on the
 /// number of threads; times any width it is a multiple of 16, the group in which dropout draws.
@@ -143,9 +147,14 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `left * right` as a new array, its rows one after the other.
-pub(super) fn product_of(left: Matrix<'_>, right: Matrix<'_>) -> Vec<f32> {
+/// `left * right` of a layer's inputs, weights or gradients as a new array, its rows one after the other.
+pub(super) fn layer_product_of(left: Matrix<'_>, right: Matrix<'_>) -> Vec<f32> {
     let size = left.n_rows * right.n_columns;
+    if bf16::IS_ON.load(Ordering::Relaxed) {
+        let mut output = vec![0.0; size];
+        layer_product(&mut output, right.n_columns, false, left, right);
+        return output;
+    }
     let mut output = Vec::with_capacity(size);
     // Without zeros in it first: where nothing is added, a product writes every entry and reads none.
     if left.n_columns == 0 {
@@ -159,6 +168,16 @@ pub(super) fn product_of(left: Matrix<'_>, right: Matrix<'_>) -> Vec<f32> {
         output.set_len(size);
     }
     output
+}
+
+/// `output = left * right` of a layer's inputs, weights or gradients, or that added to `output`.
+pub(super) fn layer_product(output: &mut [f32], stride: usize, is_added: bool, left: Matrix<'_>, right: Matrix<'_>) {
+    if bf16::IS_ON.load(Ordering::Relaxed) {
+        check(left, right, stride, output.len());
+        bf16::product(output, stride, is_added, left, right);
+    } else {
+        product(output, stride, is_added, left, right, 1.0);
+    }
 }
 
 /// `output = scale * left * right`, or that added to `output`; rows of the output begin `stride` entries apart.

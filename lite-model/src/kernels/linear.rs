@@ -5,7 +5,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::array::{BLOCK, Matrix, Rows, compact, product, product_of, tensor, values, writable};
+use super::array::{BLOCK, Matrix, Rows, compact, layer_product, layer_product_of, tensor, values, writable};
 use super::graph::{open, record};
 use super::mask::Mask;
 use super::vector::vectorised;
@@ -35,10 +35,10 @@ pub(super) fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, a
     let mut output = match &bias {
         Some((bias, _)) => {
             let mut output = values(&compact(bias.clone())).repeat(x.n_rows);
-            product(&mut output, d_output, true, x.matrix(), right, 1.0);
+            layer_product(&mut output, d_output, true, x.matrix(), right);
             output
         }
-        None => product_of(x.matrix(), right),
+        None => layer_product_of(x.matrix(), right),
     };
     if let After::Relu(mask) = after {
         rectify(&mut output, mask);
@@ -90,8 +90,8 @@ impl Saved {
         let gradient = Rows::of(gradient);
         let d_output = gradient.width;
         let right = Matrix::new(values(&self.weight), d_input, d_output).transposed();
-        let x = product_of(gradient.matrix(), right);
-        let weight = product_of(self.x.matrix().transposed(), gradient.matrix());
+        let x = layer_product_of(gradient.matrix(), right);
+        let weight = layer_product_of(self.x.matrix().transposed(), gradient.matrix());
         let bias = has_bias.then(|| tensor(column_sums(&gradient), [d_output]));
         [
             Some(tensor(x, self.shape)),

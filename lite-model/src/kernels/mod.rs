@@ -6,6 +6,7 @@
 //!   `attention`, `gate`, `convolution`, `projection` and `dropped`: one node in the graph, one pass over memory, and a
 //!   backward pass that keeps the least and draws masks anew. Everywhere else (ndarray, accelerators, inference) the
 //!   composition runs. Tests hold both equal, masks included.
+//! - `bf16`: products of rounded entries, for [`round_products`].
 //! - `mask`: dropout from a counter. `graph`: a node with a backward pass of its own. `array`, `vector`: what loops over
 //!   plain arrays need.
 
@@ -13,6 +14,8 @@
 mod array;
 #[cfg(feature = "flex")]
 mod attention;
+#[cfg(feature = "flex")]
+mod bf16;
 #[cfg(feature = "flex")]
 mod convolution;
 #[cfg(feature = "flex")]
@@ -42,6 +45,15 @@ use crate::linear::Linear;
 
 /// Epsilon of every layer norm.
 pub(crate) const EPSILON: f64 = 1e-5;
+
+/// Whether training on Flex rounds what linear layers and the vocabulary projection multiply, forwards and backwards, to
+/// bfloat16: for the whole process, from here on. Weights, sums and all between the products stay in single precision.
+pub fn round_products(is_rounded: bool) {
+    #[cfg(feature = "flex")]
+    bf16::IS_ON.store(is_rounded, std::sync::atomic::Ordering::Relaxed);
+    #[cfg(not(feature = "flex"))]
+    let _ = is_rounded;
+}
 
 /// `x + dropout(y)`, of `[batch_size, length, channels]`.
 pub fn add(x: Tensor<3>, y: Tensor<3>, dropout: &Dropout) -> Tensor<3> {

@@ -4,7 +4,7 @@
 
 use burn::tensor::Tensor;
 
-use super::array::{Matrix, Rows, compact, dims, product, tensor, values};
+use super::array::{Matrix, Rows, compact, dims, layer_product, tensor, values};
 use super::graph::{open, record};
 use super::vector::vectorised;
 use crate::loss::{HOST_LOGITS, PAD, rows::label_smoothed_rows};
@@ -43,16 +43,16 @@ pub(super) fn loss(
         }
         let rows = Matrix::new(&rows[..n_rows * d_model], n_rows, d_model);
         let logits = &mut logits[..n_rows * vocabulary];
-        product(logits, vocabulary, false, rows, weight.transposed(), 1.0);
+        layer_product(logits, vocabulary, false, rows, weight.transposed());
         let wanted: Vec<i32> = kept.iter().map(|&row| targets[row]).collect();
         let (loss, nll) = label_smoothed_rows(logits, vocabulary, &wanted, smoothing, true);
         total = [total[0] + loss, total[1] + nll];
         let gradient = Matrix::new(logits, n_rows, vocabulary);
-        product(&mut to_rows, d_model, false, gradient, weight, 1.0);
+        layer_product(&mut to_rows, d_model, false, gradient, weight);
         for (row, &to) in to_rows.chunks_exact(d_model).zip(kept) {
             to_features[to * d_model..(to + 1) * d_model].copy_from_slice(row);
         }
-        product(&mut to_projection, d_model, chunk > 0, gradient.transposed(), rows, 1.0);
+        layer_product(&mut to_projection, d_model, chunk > 0, gradient.transposed(), rows);
     }
     let surrogate = tensor(vec![total[0] as f32], [1]);
     let surrogate = record([features_node, projection_node], surrogate, move |gradient, _| {

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Distribution, Tensor};
 
 use super::*;
 use crate::convolution::band;
+use crate::draws::Draws;
 use crate::dropout::seeded;
 use crate::encoder::layer_norm as new_norm;
 use crate::linear::Linear;
@@ -23,23 +24,15 @@ fn device() -> Device {
 thread_local! {
     /// The device's generator is everyone's, and what other tests draw meanwhile would decide which numbers come here: now and
     /// then some whose step passes the corner of a ReLU.
-    static STATE: Cell<u64> = const { Cell::new(3) };
+    static DRAWS: Cell<Draws> = const { Cell::new(Draws::new(3)) };
 }
 
 /// Numbers of a normal distribution, the same in every run of a test.
 fn normal(n: usize) -> Vec<f32> {
-    let uniform = || {
-        let state = STATE
-            .get()
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        STATE.set(state);
-        ((state >> 40) as f32 + 0.5) / (1 << 24) as f32
-    };
-    // Box and Muller 1958.
-    (0..n)
-        .map(|_| (-2.0 * uniform().ln()).sqrt() * (std::f32::consts::TAU * uniform()).cos())
-        .collect()
+    let mut draws = DRAWS.get();
+    let numbers = draws.normal(n);
+    DRAWS.set(draws);
+    numbers
 }
 
 fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
@@ -63,7 +56,7 @@ fn run(f: Function, inputs: &[Vec<f32>], weights: &[f32]) -> (Vec<f32>, Vec<Vec<
 
 /// Holds `kernel` to `plain` and its gradients to finite differences.
 fn check(name: &str, sizes: &[usize], kernel: Function, plain: Function) {
-    STATE.set(3);
+    DRAWS.set(Draws::new(3));
     let inputs: Vec<Vec<f32>> = sizes.iter().map(|size| normal(*size)).collect();
     let n_outputs = {
         let leaves: Vec<_> = inputs

@@ -4,7 +4,7 @@ use anyhow::{Context, bail, ensure};
 use clap::builder::RangedU64ValueParser;
 use experiments::{Definition, nearest};
 use lite_eval::bench::{Task, Workload, vocabulary_sizes};
-use lite_eval::precision::{Precision, PrecisionError};
+use lite_eval::precision::Precision;
 use lite_model::config::ShareEmbeddings;
 use lite_model::{Architecture, ModelConfig, VocabularySizes};
 
@@ -64,7 +64,7 @@ pub struct Arguments {
     /// Exponent of the length that divides a hypothesis's score
     #[arg(long, value_name = "X", default_value_t = 0.6)]
     length_penalty: f32,
-    /// f32, or int8 in a search: weights and inputs of 8 bits, on a CPU
+    /// f32; in training also bf16, in a search int8: weights and inputs of 8 bits, on a CPU
     #[arg(long, value_name = "PRECISION", default_value = "f32")]
     precision: Precision,
     /// Dropout in training [default: 0.1, or the definition's]
@@ -116,9 +116,6 @@ impl Arguments {
     }
 
     pub(super) fn workload(&self, task: Task) -> anyhow::Result<Workload> {
-        if self.precision == Precision::Int8 && task == Task::Train {
-            return Err(PrecisionError::NoTraining.into());
-        }
         ensure!(self.vocab.len() <= 2, "--vocab takes one size or two");
         ensure!(
             self.vocab.iter().all(|&size| size > 4),

@@ -4,17 +4,11 @@ use super::*;
 use crate::compress::codebook::Start;
 use crate::compress::prune::prune;
 use crate::compress::tensor::{Coded, Coding};
+use crate::draws::Draws;
 
-/// Roughly normal, the same for the same seed.
 fn weights(n: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed * 2 + 1;
-    let mut draw = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-    };
-    (0..n).map(|_| (0..6).map(|_| draw()).sum::<f32>() * 0.05).collect()
+    let draws = Draws::new(seed * 2 + 1).normal(n);
+    draws.into_iter().map(|x| 0.035 * x).collect()
 }
 
 fn packed() -> Vec<(&'static str, Vec<usize>, PackedBytes, Vec<f32>)> {

@@ -1,15 +1,8 @@
 use super::*;
+use crate::draws::Draws;
 
-/// Numbers in -1..1, the same everywhere.
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..n).map(|_| next()).collect()
+    Draws::new(seed).symmetric(n)
 }
 
 fn matrix(weights: &[f32], d_input: usize, kernel: Kernel) -> Int8Matrix {

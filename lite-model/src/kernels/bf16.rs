@@ -1,0 +1,341 @@
+//! Products of matrices whose entries are rounded to bfloat16 and whose sums are in single precision.
+//!
+//! Both operands are packed: entries of neighbouring `k` lie in one word, as `VDPBF16PS` of AVX512-BF16 takes them, which
+//! multiplies 32 of them at a time. Where the processor does not have it, words are taken apart again and multiplied as
+//! floats: the same sums in the same order, at the speed of floats. A product of two entries is exact in single precision,
+//! so that it does not matter whether an instruction fuses it with its sum, and every processor gives the same bits
+//! (but for sums that are denormal, which the instruction takes for zero).
+
+use std::sync::atomic::AtomicBool;
+
+use rayon::prelude::*;
+
+use super::array::Matrix;
+use crate::simd::{Arithmetic, Kernel, vectorised};
+
+/// Whether products of layers are these.
+pub(super) static IS_ON: AtomicBool = AtomicBool::new(false);
+
+/// Columns of a panel of the right matrix: the lanes of a register of 512 bits.
+const PANEL: usize = 16;
+/// Pairs of `k` that are packed at a time: a panel of so many fills half of the first cache.
+const DEPTH: usize = 256;
+/// Rows that a thread takes at a time.
+const BLOCK: usize = 96;
+
+/// `output = left * right`, or that added to it; rows of the output begin `stride` entries apart. The caller has checked
+/// that all lies within its arrays. Sums do not depend on the number of threads.
+pub(super) fn product(output: &mut [f32], stride: usize, is_added: bool, left: Matrix<'_>, right: Matrix<'_>) {
+    let (n_rows, n_columns, depth) = (left.n_rows, right.n_columns, left.n_columns);
+    if n_rows == 0 || n_columns == 0 {
+        return;
+    }
+    let output = &mut output[..(n_rows - 1) * stride + n_columns];
+    if !is_added {
+        output.chunks_mut(stride).for_each(|row| row[..n_columns].fill(0.0));
+    }
+    let tile = Tile::detected();
+    let mut panels = Vec::new();
+    for first in (0..depth).step_by(2 * DEPTH) {
+        let range = first..depth.min(first + 2 * DEPTH);
+        let n_pairs = range.len().div_ceil(2);
+        pack(right.transposed(), 0..n_columns, range.clone(), PANEL, &mut panels);
+        let panels = &panels;
+        let range = &range;
+        output
+            .par_chunks_mut(BLOCK * stride)
+            .enumerate()
+            .for_each_init(Vec::new, |groups, (block, output)| {
+                let rows = block * BLOCK..n_rows.min((block + 1) * BLOCK);
+                pack(left, rows.clone(), range.clone(), tile.rows(), groups);
+                for (i, panel) in panels.chunks_exact(n_pairs * PANEL).enumerate() {
+                    let width = PANEL.min(n_columns - i * PANEL);
+                    for (j, group) in groups.chunks_exact(n_pairs * tile.rows()).enumerate() {
+                        let mut sums = [[0.0; PANEL]; MOST_ROWS];
+                        tile.add(group, panel, &mut sums);
+                        let height = tile.rows().min(rows.len() - j * tile.rows());
+                        for (r, sums) in sums[..height].iter().enumerate() {
+                            let begin = (j * tile.rows() + r) * stride + i * PANEL;
+                            for (output, sum) in output[begin..begin + width].iter_mut().zip(sums) {
+                                *output += sum;
+                            }
+                        }
+                    }
+                }
+            });
+    }
+}
+
+/// The nearest bfloat16, of two equally near ones the even one, in the upper half of the bits. NaN stays NaN.
+#[inline(always)]
+fn rounded(x: f32) -> u32 {
+    let bits = x.to_bits();
+    let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
+    (if x.is_nan() { bits | 0x0040_0000 } else { nearest }) & 0xffff_0000
+}
+
+/// The rows `rows` of a matrix in groups of `size`, of each its columns `columns` in pairs: `[groups, pairs, size]`, an even
+/// column in the lower half of a word. What is missing of the last group and pair is 0.
+fn pack(
+    matrix: Matrix<'_>,
+    rows: std::ops::Range<usize>,
+    columns: std::ops::Range<usize>,
+    size: usize,
+    words: &mut Vec<u32>,
+) {
+    let n_pairs = columns.len().div_ceil(2);
+    words.clear();
+    words.resize(rows.len().div_ceil(size) * n_pairs * size, 0);
+    vectorised(Pack {
+        matrix,
+        rows,
+        columns,
+        size,
+        words,
+    });
+}
+
+struct Pack<'a> {
+    matrix: Matrix<'a>,
+    rows: std::ops::Range<usize>,
+    columns: std::ops::Range<usize>,
+    size: usize,
+    words: &'a mut [u32],
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self {
+            matrix,
+            rows,
+            columns,
+            size,
+            words,
+        } = self;
+        let (row_stride, column_stride) = (matrix.row_stride, matrix.column_stride);
+        let n_pairs = columns.len().div_ceil(2);
+        let whole = columns.len() / 2;
+        for (group, words) in rows.step_by(size).zip(words.chunks_exact_mut(n_pairs * size)) {
+            let height = size.min(matrix.n_rows - group);
+            let first = group * row_stride + columns.start * column_stride;
+            if row_stride == 1 {
+                for (pair, words) in words.chunks_exact_mut(size).take(whole).enumerate() {
+                    let even = &matrix.values[first + 2 * pair * column_stride..][..height];
+                    let odd = &matrix.values[first + (2 * pair + 1) * column_stride..][..height];
+                    for ((word, even), odd) in words.iter_mut().zip(even).zip(odd) {
+                        *word = rounded(*even) >> 16 | rounded(*odd);
+                    }
+                }
+            } else {
+                for r in 0..height {
+                    let row = &matrix.values[first + r * row_stride..];
+                    for pair in 0..whole {
+                        let (even, odd) = (row[2 * pair * column_stride], row[(2 * pair + 1) * column_stride]);
+                        words[pair * size + r] = rounded(even) >> 16 | rounded(odd);
+                    }
+                }
+            }
+            if whole < n_pairs {
+                for r in 0..height {
+                    let last = matrix.values[first + r * row_stride + 2 * whole * column_stride];
+                    words[whole * size + r] = rounded(last) >> 16;
+                }
+            }
+        }
+    }
+}
+
+/// The most rows of a tile.
+const MOST_ROWS: usize = 12;
+
+/// How a group of rows is multiplied with a panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tile {
+    /// Four rows, as floats.
+    Floats,
+    /// Twelve rows, with AVX512-BF16.
+    #[cfg(target_arch = "x86_64")]
+    Pairs,
+}
+
+impl Tile {
+    fn detected() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16") {
+            return Self::Pairs;
+        }
+        Self::Floats
+    }
+
+    fn rows(self) -> usize {
+        match self {
+            Self::Floats => Floats::ROWS,
+            #[cfg(target_arch = "x86_64")]
+            Self::Pairs => MOST_ROWS,
+        }
+    }
+
+    /// Adds the product of a group `[pairs, rows]` and a panel `[pairs, PANEL]`.
+    fn add(self, group: &[u32], panel: &[u32], sums: &mut [[f32; PANEL]; MOST_ROWS]) {
+        match self {
+            Self::Floats => vectorised(Floats { group, panel, sums }),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: only `detected` makes it, where the processor has both.
+            Self::Pairs => unsafe { pairs(group, panel, sums) },
+        }
+    }
+}
+
+struct Floats<'a> {
+    group: &'a [u32],
+    panel: &'a [u32],
+    sums: &'a mut [[f32; PANEL]; MOST_ROWS],
+}
+
+impl Floats<'_> {
+    /// With sums, a pair of lines and a pair of factors they fill sixteen registers of 256 bits.
+    const ROWS: usize = 4;
+}
+
+impl Kernel for Floats<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let mut totals = [[0.0; PANEL]; Self::ROWS];
+        let (groups, _) = self.group.as_chunks::<{ Floats::ROWS }>();
+        let (lines, _) = self.panel.as_chunks::<PANEL>();
+        for (factors, line) in groups.iter().zip(lines) {
+            let odd = line.map(|word| f32::from_bits(word & 0xffff_0000));
+            let even = line.map(|word| f32::from_bits(word << 16));
+            for (total, word) in totals.iter_mut().zip(factors) {
+                // Odd entries first, as the instruction has it.
+                let factor = f32::from_bits(word & 0xffff_0000);
+                for (total, x) in total.iter_mut().zip(odd) {
+                    *total = A::mul_add(factor, x, *total);
+                }
+                let factor = f32::from_bits(word << 16);
+                for (total, x) in total.iter_mut().zip(even) {
+                    *total = A::mul_add(factor, x, *total);
+                }
+            }
+        }
+        for (sums, totals) in self.sums.iter_mut().zip(totals) {
+            *sums = totals;
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn pairs(group: &[u32], panel: &[u32], sums: &mut [[f32; PANEL]; MOST_ROWS]) {
+    use std::arch::x86_64::{
+        __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
+    let (groups, _) = group.as_chunks::<MOST_ROWS>();
+    let (lines, _) = panel.as_chunks::<PANEL>();
+    let mut totals = [_mm512_setzero_ps(); MOST_ROWS];
+    // SAFETY: either type is 512 bits.
+    let words = |x: __m512i| unsafe { std::mem::transmute::<__m512i, __m512bh>(x) };
+    for (factors, line) in groups.iter().zip(lines) {
+        // SAFETY: a line has sixteen words.
+        let line = words(unsafe { _mm512_loadu_si512(line.as_ptr().cast()) });
+        for (total, factor) in totals.iter_mut().zip(factors) {
+            *total = _mm512_dpbf16_ps(*total, words(_mm512_set1_epi32(*factor as i32)), line);
+        }
+    }
+    for (sums, total) in sums.iter_mut().zip(totals) {
+        // SAFETY: as many sums as lanes.
+        unsafe { _mm512_storeu_ps(sums.as_mut_ptr(), total) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::bf16;
+
+    use super::*;
+    use crate::draws::Draws;
+
+    #[test]
+    fn rounds_as_the_crate_half_does() {
+        let near = [0u32, 0x7fff, 0x8000, 0x8001, 0xffff].into_iter();
+        let all = near.flat_map(|low| (0..=0xffffu32).map(move |high| f32::from_bits(high << 16 | low)));
+        for x in all {
+            assert_eq!(
+                rounded(x) >> 16,
+                u32::from(bf16::from_f32(x).to_bits()),
+                "{:08x}",
+                x.to_bits()
+            );
+        }
+    }
+
+    /// In single precision, entry by entry, in the order of the kernels: block by block, odd entries of a pair first.
+    fn expected(start: f32, left: impl Fn(usize) -> f32, right: impl Fn(usize) -> f32, depth: usize) -> f32 {
+        let x = |k: usize| bf16::from_f32(left(k)).to_f32() * bf16::from_f32(right(k)).to_f32();
+        (0..depth).step_by(2 * DEPTH).fold(start, |total, first| {
+            let end = depth.min(first + 2 * DEPTH);
+            let pairs = (first..end).step_by(2);
+            total + pairs.fold(0.0, |sum, k| (if k + 1 < end { sum + x(k + 1) } else { sum }) + x(k))
+        })
+    }
+
+    #[test]
+    fn products_are_those_of_rounded_entries_to_the_bit() {
+        for [n_rows, n_columns, depth] in [
+            [1, 1, 1],
+            [3, 17, 2],
+            [4, 16, 7],
+            [5, 33, 64],
+            [97, 40, 513],
+            [200, 3, 1100],
+            [2, 130, 1024],
+        ] {
+            let mut draws = Draws::new(7);
+            let (left, right) = (draws.normal(n_rows * depth), draws.normal(depth * n_columns));
+            let transpose = |x: &[f32], n: usize| -> Vec<f32> {
+                (0..x.len())
+                    .map(|i| x[i % (x.len() / n) * n + i / (x.len() / n)])
+                    .collect()
+            };
+            let (left_turned, right_turned) = (transpose(&left, depth), transpose(&right, n_columns));
+            let start = draws.normal(n_rows * (n_columns + 3));
+            for is_added in [false, true] {
+                let lefts = [
+                    Matrix::new(&left, n_rows, depth),
+                    Matrix::new(&left_turned, depth, n_rows).transposed(),
+                ];
+                let rights = [
+                    Matrix::new(&right, depth, n_columns),
+                    Matrix::new(&right_turned, n_columns, depth).transposed(),
+                ];
+                for (left_matrix, right_matrix) in lefts.into_iter().zip(rights) {
+                    let mut found = start.clone();
+                    product(&mut found, n_columns + 3, is_added, left_matrix, right_matrix);
+                    for (i, found) in found.iter().enumerate() {
+                        let (row, column) = (i / (n_columns + 3), i % (n_columns + 3));
+                        let expected = if column < n_columns {
+                            expected(
+                                if is_added { start[i] } else { 0.0 },
+                                |k| left[row * depth + k],
+                                |k| right[k * n_columns + column],
+                                depth,
+                            )
+                        } else {
+                            start[i]
+                        };
+                        assert_eq!(
+                            found.to_bits(),
+                            expected.to_bits(),
+                            "{n_rows} x {depth} x {n_columns}: {i}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
