@@ -11,7 +11,7 @@ use lite_eval::decode::DecodeConfig;
 use lite_eval::tables::comparison;
 use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task};
 use lite_train::config::TrainConfig;
-use lite_train::devices::Place;
+use lite_train::devices::{Place, check_precision};
 use lite_train::finish::{finish, finished, record_of};
 use lite_train::trainee::{self, Trainee};
 use lite_train::trainer::{Run, default_tokens_per_batch, vocabulary_sizes};
@@ -39,7 +39,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .iter()
         .map(|arch| Job::new(&definition, arch, args))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    args.places()?.open()?;
+    let devices = args.places()?.open()?;
+    for job in &jobs {
+        check_precision(job.train.precision, &devices)?;
+    }
 
     let options = PrepareOptions {
         data_root: args.data.clone(),

@@ -5,8 +5,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
+use anyhow::Context;
 use burn::tensor::{Device, Tensor};
 use lite_eval::device::{DeviceError, DeviceName};
+use lite_eval::precision::Precision;
 use lite_eval::workers::Workers;
 use lite_model::device::is_host;
 
@@ -132,6 +134,15 @@ impl Place {
             Self::Remote(url) => remote(url),
         }
     }
+}
+
+/// Refuses a precision in which one of the devices cannot train.
+pub fn check_precision(precision: Precision, devices: &[(String, Device)]) -> anyhow::Result<()> {
+    for (name, device) in devices {
+        let place = || format!("train.precision with the device {name}");
+        precision.check_training(device).with_context(place)?;
+    }
+    Ok(())
 }
 
 impl Places {

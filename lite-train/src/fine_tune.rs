@@ -97,7 +97,7 @@ pub fn fine_tune(
     request: &Request,
     progress: &mut dyn FnMut(u64, f64),
 ) -> anyhow::Result<()> {
-    run.use_precision()?;
+    run.train.precision.use_in_training();
     let devices = Devices::new(run.devices.iter().cloned());
     let device = devices.main();
     device.seed(run.seed);

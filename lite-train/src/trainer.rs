@@ -96,19 +96,9 @@ impl Run<'_> {
         names.join(",")
     }
 
-    /// Computes from here on in the precision that the definition asks for, if all devices can.
-    pub fn use_precision(&self) -> anyhow::Result<()> {
-        for (name, device) in &self.devices {
-            let place = || format!("train.precision with the device {name}");
-            self.train.precision.check_training(device).with_context(place)?;
-        }
-        self.train.precision.use_in_training();
-        Ok(())
-    }
-
     /// Trains to the end, from the newest good checkpoint if there is one.
     pub fn train<M: Trainee>(&self) -> anyhow::Result<(TrainState, Ending)> {
-        self.use_precision()?;
+        self.train.precision.use_in_training();
         let checkpoints = Checkpoints::open(&self.folder)?;
         let mut report = Report::new();
         let (newest, errors) = checkpoints.newest()?;

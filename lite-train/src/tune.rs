@@ -11,6 +11,7 @@ use lite_eval::compress::tune::{Request, TuneFolder};
 use lite_eval::decode::DecodeConfig;
 use lite_model::ModelConfig;
 use lite_train::config::TrainConfig;
+use lite_train::devices::check_precision;
 use lite_train::fine_tune::fine_tune;
 use lite_train::report::{Figures, Report};
 use lite_train::trainer::{Run, default_tokens_per_batch, vocabulary_sizes};
@@ -38,6 +39,7 @@ pub fn run(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let prepared = prepare(&data, &options, &progress::Stderr::new())?;
     model.validate(vocabulary_sizes(&prepared))?;
     let devices = args.places()?.open()?;
+    check_precision(train.precision, &devices)?;
     let run = Run {
         tokens_per_batch: match args.tokens_per_batch {
             Some(tokens) => tokens as usize,
