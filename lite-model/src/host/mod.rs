@@ -3,7 +3,8 @@
 //! - [`HostModel`]: a model whose decoder's weights are packed; [`HostState`]: what its steps remember
 //! - [`LogitSink`]: takes logits as they are computed, so that a vocabulary of them is never stored
 //! - [`Team`]: threads that share a step without being woken for it
-//! - `matrix`, `mix`: products with weights, and what stands between them; `past`, `store`: where numbers are kept
+//! - `matrix`, `mix`: products with weights, and what stands between them; `past`, `planes`,
+//!   `store`: where numbers are kept; `decoder`, `mixer`: the step
 //!
 //! A step over a handful of rows is too small for tensors: most of its time would go into taking memory, copying caches and
 //! packing weights anew. [`HostModel::new`] refuses what this cannot compute, for which the tensors' own step remains;
@@ -12,7 +13,9 @@
 mod decoder;
 mod matrix;
 mod mix;
+mod mixer;
 mod past;
+mod planes;
 mod store;
 mod team;
 mod weights;

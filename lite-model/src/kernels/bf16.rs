@@ -29,6 +29,10 @@ const BLOCK: usize = 96;
 /// `output = left * right`, or that added to it; rows of the output begin `stride` entries apart. The caller has checked
 /// that all lies within its arrays. Sums do not depend on the number of threads.
 pub(super) fn product(output: &mut [f32], stride: usize, is_added: bool, left: Matrix<'_>, right: Matrix<'_>) {
+    product_by(Tile::detected(), output, stride, is_added, left, right);
+}
+
+fn product_by(tile: Tile, output: &mut [f32], stride: usize, is_added: bool, left: Matrix<'_>, right: Matrix<'_>) {
     let (n_rows, n_columns, depth) = (left.n_rows, right.n_columns, left.n_columns);
     if n_rows == 0 || n_columns == 0 {
         return;
@@ -37,7 +41,6 @@ pub(super) fn product(output: &mut [f32], stride: usize, is_added: bool, left: M
     if !is_added {
         output.chunks_mut(stride).for_each(|row| row[..n_columns].fill(0.0));
     }
-    let tile = Tile::detected();
     let mut panels = Vec::new();
     for first in (0..depth).step_by(2 * DEPTH) {
         let range = first..depth.min(first + 2 * DEPTH);
@@ -168,17 +171,28 @@ enum Tile {
 }
 
 impl Tile {
-    fn detected() -> Self {
+    /// From the slowest to the fastest.
+    const ALL: &[Self] = &[
+        Self::Portable,
         #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16") {
-                return Self::Avx512Bf16;
-            }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                return Self::Avx2;
-            }
+        Self::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx512Bf16,
+    ];
+
+    fn is_available(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16"),
         }
-        Self::Portable
+    }
+
+    fn detected() -> Self {
+        let mut fastest = Self::ALL.iter().rev().copied();
+        fastest.find(|tile| tile.is_available()).unwrap_or(Self::Portable)
     }
 
     /// As many as leave registers for a line of the panel and what it is multiplied with.
@@ -197,10 +211,10 @@ impl Tile {
         match self {
             Self::Portable => portable(group, panel, &mut sums[..self.rows()]),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: only `detected` makes it, where the processor has both.
+            // SAFETY: it is available, as `detected` has found and a test asks.
             Self::Avx2 => unsafe { avx2(group, panel, sums) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: only `detected` makes it, where the processor has both.
+            // SAFETY: it is available, as `detected` has found and a test asks.
             Self::Avx512Bf16 => unsafe { avx512_bf16(group, panel, sums) },
         }
     }
@@ -350,9 +364,12 @@ mod tests {
                     Matrix::new(&right, depth, n_columns),
                     Matrix::new(&right_turned, n_columns, depth).transposed(),
                 ];
-                for (left_matrix, right_matrix) in lefts.into_iter().zip(rights) {
+                let tiles = Tile::ALL.iter().copied().filter(|tile| tile.is_available());
+                for (tile, (left_matrix, right_matrix)) in
+                    tiles.flat_map(|tile| lefts.into_iter().zip(rights).map(move |x| (tile, x)))
+                {
                     let mut found = start.clone();
-                    product(&mut found, n_columns + 3, is_added, left_matrix, right_matrix);
+                    product_by(tile, &mut found, n_columns + 3, is_added, left_matrix, right_matrix);
                     for (i, found) in found.iter().enumerate() {
                         let (row, column) = (i / (n_columns + 3), i % (n_columns + 3));
                         let expected = if column < n_columns {
@@ -368,7 +385,7 @@ mod tests {
                         assert_eq!(
                             found.to_bits(),
                             expected.to_bits(),
-                            "{n_rows} x {depth} x {n_columns}: {i}"
+                            "{tile:?}: {n_rows} x {depth} x {n_columns}: {i}"
                         );
                     }
                 }
