@@ -26,7 +26,7 @@ impl HostDecoder {
         planes.branches.resize_with(layer.branches.len(), BranchPlanes::default);
         for (mixer, branch) in layer.branches.iter().zip(&mut planes.branches) {
             let input = rows(x, self.d_model, mixer.first, n_rows);
-            match &mixer.kind {
+            let output = match &mixer.kind {
                 MixerKind::Attention {
                     query,
                     keys_values,
@@ -43,15 +43,7 @@ impl HostDecoder {
                         team,
                     );
                     attend(mixer, n_rows, past, branch, team);
-                    let context = rows(&branch.context, mixer.channels, 0, n_rows);
-                    self.product(
-                        output,
-                        context,
-                        Activation::Linear,
-                        &mut planes.output,
-                        mixer.first,
-                        team,
-                    );
+                    Some(output)
                 }
                 MixerKind::Convolution {
                     input: matrix,
@@ -104,18 +96,19 @@ impl HostDecoder {
                         &mut planes.scratch,
                         team,
                     );
-                    let Some(output) = output else { continue };
-                    let context = rows(&branch.context, mixer.channels, 0, n_rows);
-                    self.product(
-                        output,
-                        context,
-                        Activation::Linear,
-                        &mut planes.output,
-                        mixer.first,
-                        team,
-                    );
+                    output.as_ref()
                 }
-            }
+            };
+            let Some(output) = output else { continue };
+            let context = rows(&branch.context, mixer.channels, 0, n_rows);
+            self.product(
+                output,
+                context,
+                Activation::Linear,
+                &mut planes.output,
+                mixer.first,
+                team,
+            );
         }
     }
 }
