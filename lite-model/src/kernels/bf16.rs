@@ -33,6 +33,7 @@ pub(super) fn product(output: &mut [f32], stride: usize, is_added: bool, left: M
 }
 
 fn product_by(tile: Tile, output: &mut [f32], stride: usize, is_added: bool, left: Matrix<'_>, right: Matrix<'_>) {
+    assert!(tile.is_available(), "instructions of this processor");
     let (n_rows, n_columns, depth) = (left.n_rows, right.n_columns, left.n_columns);
     if n_rows == 0 || n_columns == 0 {
         return;
@@ -211,10 +212,10 @@ impl Tile {
         match self {
             Self::Portable => portable(group, panel, &mut sums[..self.rows()]),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: it is available, as `detected` has found and a test asks.
+            // SAFETY: `product_by` has asked whether it is available.
             Self::Avx2 => unsafe { avx2(group, panel, sums) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: it is available, as `detected` has found and a test asks.
+            // SAFETY: `product_by` has asked whether it is available.
             Self::Avx512Bf16 => unsafe { avx512_bf16(group, panel, sums) },
         }
     }
