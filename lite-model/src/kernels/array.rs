@@ -152,7 +152,9 @@ pub(super) fn layer_product_of(left: Matrix<'_>, right: Matrix<'_>) -> Vec<f32> 
     let size = left.n_rows * right.n_columns;
     if bf16::IS_ON.load(Ordering::Relaxed) {
         let mut output = vec![0.0; size];
-        layer_product(&mut output, right.n_columns, false, left, right);
+        check(left, right, right.n_columns, size);
+        // Added to the zeros that are there.
+        bf16::product(&mut output, right.n_columns, true, left, right);
         return output;
     }
     let mut output = Vec::with_capacity(size);

@@ -2,7 +2,7 @@
 //!
 //! Both operands are packed: entries of neighbouring `k` lie in one word, as `VDPBF16PS` of AVX512-BF16 takes them, which
 //! multiplies 32 of them at a time. Where the processor does not have it, words are taken apart again and multiplied as
-//! floats: the same sums in the same order, at the speed of floats. A product of two entries is exact in single precision,
+//! floats: the same sums in the same order, somewhat slower than floats. A product of two entries is exact in single precision,
 //! so that it does not matter whether an instruction fuses it with its sum, and every processor gives the same bits
 //! (but for sums that are denormal, which the instruction takes for zero).
 

@@ -12,10 +12,12 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::Tensor;
 
+use crate::device::is_flex;
+
 /// Whether `tensor` is tracked by autodiff over Flex, in f32: what the operations of this module are for.
 pub(super) fn is_tracked<const D: usize>(tensor: &Tensor<D>) -> bool {
     let device = tensor.device();
-    device.is_autodiff() && device.inner() == burn::tensor::Device::flex() && tensor.dtype() == burn::tensor::DType::F32
+    device.is_autodiff() && is_flex(&device) && tensor.dtype() == burn::tensor::DType::F32
 }
 
 /// A tensor as the array behind it and its place in the graph.
