@@ -6,12 +6,13 @@
 //! so that it does not matter whether an instruction fuses it with its sum, and every processor gives the same bits
 //! (but for sums that are denormal, which the instruction takes for zero).
 
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
 use super::array::Matrix;
-use crate::simd::{Arithmetic, Kernel, vectorised};
+use super::vector::vectorised;
 
 /// Whether products of layers are these.
 pub(super) static IS_ON: AtomicBool = AtomicBool::new(false);
@@ -83,45 +84,15 @@ fn rounded(x: f32) -> u32 {
 
 /// The rows `rows` of a matrix in groups of `size`, of each its columns `columns` in pairs: `[groups, pairs, size]`, an even
 /// column in the lower half of a word. What is missing of the last group and pair is 0.
-fn pack(
-    matrix: Matrix<'_>,
-    rows: std::ops::Range<usize>,
-    columns: std::ops::Range<usize>,
-    size: usize,
-    words: &mut Vec<u32>,
-) {
+fn pack(matrix: Matrix<'_>, rows: Range<usize>, columns: Range<usize>, size: usize, words: &mut Vec<u32>) {
     let n_pairs = columns.len().div_ceil(2);
     words.clear();
     words.resize(rows.len().div_ceil(size) * n_pairs * size, 0);
-    vectorised(Pack {
-        matrix,
-        rows,
-        columns,
-        size,
-        words,
-    });
+    fill(matrix, rows, columns, size, words);
 }
 
-struct Pack<'a> {
-    matrix: Matrix<'a>,
-    rows: std::ops::Range<usize>,
-    columns: std::ops::Range<usize>,
-    size: usize,
-    words: &'a mut [u32],
-}
-
-impl Kernel for Pack<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) {
-        let Self {
-            matrix,
-            rows,
-            columns,
-            size,
-            words,
-        } = self;
+vectorised! {
+    fn fill(matrix: Matrix<'_>, rows: Range<usize>, columns: Range<usize>, size: usize, words: &mut [u32]) {
         let (row_stride, column_stride) = (matrix.row_stride, matrix.column_stride);
         let n_pairs = columns.len().div_ceil(2);
         let whole = columns.len() / 2;
