@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 use experiments::nearest;
 use lite_model::Seq2Seq;
-use lite_model::device::{is_flex, is_host};
+use lite_model::device::is_host;
 use lite_model::kernels::round_products;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub enum Precision {
     /// Single precision.
     #[default]
     F32,
-    /// In training, what is multiplied rounded to bfloat16; weights and sums in single precision: on Flex.
+    /// In training, what is multiplied rounded to bfloat16; weights in single precision: on Flex, and on GPUs that have it.
     Bf16,
     /// Weights and inputs of 8 bits with a scale for each output channel and each row, summed exactly: on a CPU.
     Int8,
@@ -50,8 +50,8 @@ impl Precision {
     pub fn check_training(self, device: &Device) -> Result<(), PrecisionError> {
         match self {
             Self::F32 => Ok(()),
-            Self::Bf16 if is_flex(device) => Ok(()),
-            Self::Bf16 => Err(PrecisionError::NoFlex),
+            Self::Bf16 if device.clone().inner().supports_dtype(FloatDType::BF16) => Ok(()),
+            Self::Bf16 => Err(PrecisionError::NoBf16),
             Self::Int8 => Err(PrecisionError::NoTraining),
         }
     }
@@ -107,9 +107,9 @@ pub enum PrecisionError {
     /// Integers are for CPUs.
     #[error("int8 computes on a CPU: it goes with the devices flex and ndarray")]
     NoCpu,
-    /// Rounding is the kernels' of training on Flex.
-    #[error("bf16 trains on the device flex")]
-    NoFlex,
+    /// The device has no such numbers.
+    #[error("this device does not compute in bf16: flex does, and so do GPUs that have it")]
+    NoBf16,
     /// Searches have integers for being fast.
     #[error("bf16 trains, it does not translate; there is int8")]
     NoSearch,

@@ -6,6 +6,7 @@ use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Tensor, TensorData, module::linear};
 
 use crate::kernels::int8::{Int8Builder, Int8Matrix, Kernel};
+use crate::kernels::{plain, rounds};
 
 /// A linear layer.
 ///
@@ -55,6 +56,13 @@ impl Linear {
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
         match &self.int8 {
             Some(int8) => product(&int8.weight, int8.bias.as_deref(), input),
+            None if rounds(&input) => {
+                let output = plain::rounded(input, self.weight());
+                match self.bias() {
+                    Some(bias) => output + bias.unsqueeze(),
+                    None => output,
+                }
+            }
             None => linear(input, self.weight(), self.bias()),
         }
     }

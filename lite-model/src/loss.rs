@@ -54,15 +54,15 @@ pub fn label_smoothed(features: Tensor<3>, projection: Tensor<2>, targets: &[i32
     let mut weight_gradient: Option<Tensor<2>> = None;
     for (rows, targets) in chunks(&input, &weight, &targets) {
         let chunk = chunk_loss(
-            rows.clone().matmul(weight.clone().transpose()),
+            kernels::product(rows.clone(), weight.clone().transpose()),
             targets,
             smoothing,
             true,
         );
         sums.add(chunk.sums);
         let gradient = chunk.gradient.expect("was asked for");
-        input_gradients.push(gradient.clone().matmul(weight.clone()));
-        let part = gradient.transpose().matmul(rows);
+        input_gradients.push(kernels::product(gradient.clone(), weight.clone()));
+        let part = kernels::product(gradient.transpose(), rows);
         weight_gradient = Some(match weight_gradient {
             Some(sum) => sum + part,
             None => part,

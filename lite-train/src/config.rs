@@ -22,7 +22,7 @@ pub struct TrainConfig {
     /// Largest global norm of the gradient; 0 turns clipping off. Default: 0
     #[serde(default)]
     pub clip_norm: f64,
-    /// What linear layers and the vocabulary projection are computed in: f32, or bf16 on Flex. Default: f32
+    /// What linear layers and the vocabulary projection are computed in: f32, or bf16 on Flex and on GPUs that have it. Default: f32
     #[serde(default)]
     pub precision: Precision,
     /// Updates between validations; there is one at the end too. Default: 1000

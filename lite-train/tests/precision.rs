@@ -61,7 +61,7 @@ fn what_cannot_be_is_refused() {
     for (arguments, expected) in [
         (
             &["--precision", "bf16", "--device", "ndarray"][..],
-            "train.precision with the device ndarray: bf16 trains on the device flex",
+            "train.precision with the device ndarray: this device does not compute in bf16",
         ),
         (&["--precision", "int8"], "int8 translates, it does not train"),
         (&["--precision", "bf61"], "did you mean `bf16`?"),

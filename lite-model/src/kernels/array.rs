@@ -1,12 +1,10 @@
 //! Arrays behind tensors of Flex, and matrices in them.
 
-use std::sync::atomic::Ordering;
-
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape};
 use gemm::Parallelism;
 
-use super::bf16;
+use super::{bf16, is_rounded};
 
 /// Rows that a thread takes at a time, and for which partial sums are kept: fixed, so that results do not depend on the
 /// number of threads; times any width it is a multiple of 16, the group in which dropout draws.
@@ -150,7 +148,7 @@ impl<'a> Matrix<'a> {
 /// `left * right` of a layer's inputs, weights or gradients as a new array, its rows one after the other.
 pub(super) fn layer_product_of(left: Matrix<'_>, right: Matrix<'_>) -> Vec<f32> {
     let size = left.n_rows * right.n_columns;
-    if bf16::IS_ON.load(Ordering::Relaxed) {
+    if is_rounded() {
         let mut output = vec![0.0; size];
         check(left, right, right.n_columns, size);
         // Added to the zeros that are there.
@@ -174,7 +172,7 @@ pub(super) fn layer_product_of(left: Matrix<'_>, right: Matrix<'_>) -> Vec<f32> 
 
 /// `output = left * right` of a layer's inputs, weights or gradients, or that added to `output`.
 pub(super) fn layer_product(output: &mut [f32], stride: usize, is_added: bool, left: Matrix<'_>, right: Matrix<'_>) {
-    if bf16::IS_ON.load(Ordering::Relaxed) {
+    if is_rounded() {
         check(left, right, stride, output.len());
         bf16::product(output, stride, is_added, left, right);
     } else {

@@ -7,15 +7,11 @@
 //! (but for sums that are denormal, which the instruction takes for zero).
 
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
 use super::array::Matrix;
 use super::vector::vectorised;
-
-/// Whether products of layers are these.
-pub(super) static IS_ON: AtomicBool = AtomicBool::new(false);
 
 /// The bits of the odd entry of a pair.
 const ODD: u32 = 0xffff_0000;
@@ -278,8 +274,10 @@ fn avx512_bf16(group: &[u32], panel: &[u32], sums: &mut [[f32; PANEL]; MOST_ROWS
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{DType, Device, Tensor, TensorData};
     use half::bf16;
 
+    use super::super::plain;
     use super::*;
     use crate::draws::Draws;
 
@@ -361,6 +359,45 @@ mod tests {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    /// What stands for the kernel on other devices rounds the product as well; so do its gradients.
+    #[test]
+    fn the_composition_is_the_kernel_rounded() {
+        let (n_rows, n_columns, depth) = (70, 37, 53);
+        let device = Device::flex().autodiff();
+        let mut draws = Draws::new(11);
+        let [left, right, weights] = [n_rows * depth, depth * n_columns, n_rows * n_columns].map(|n| draws.normal(n));
+        let tensor = |values: &[f32], shape: [usize; 2]| {
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), &device)
+        };
+        let inputs = [tensor(&left, [n_rows, depth]), tensor(&right, [depth, n_columns])].map(Tensor::require_grad);
+        let output = plain::rounded(inputs[0].clone(), inputs[1].clone());
+        let gradients = (output.clone() * tensor(&weights, [n_rows, n_columns]))
+            .sum()
+            .backward();
+        let [left_gradient, right_gradient] = inputs.map(|input| input.grad(&gradients).expect("it takes part"));
+
+        let left = Matrix::new(&left, n_rows, depth);
+        let right = Matrix::new(&right, depth, n_columns);
+        let weights = Matrix::new(&weights, n_rows, n_columns);
+        for (name, found, left, right) in [
+            ("output", output.inner(), left, right),
+            ("left", left_gradient, weights, right.transposed()),
+            ("right", right_gradient, left.transposed(), weights),
+        ] {
+            assert_eq!(found.dtype(), DType::F32, "{name}");
+            let found: Vec<f32> = found.into_data().try_into_vec().unwrap();
+            let mut expected = vec![0.0; found.len()];
+            product(&mut expected, right.n_columns, false, left, right);
+            assert!(found.iter().all(|x| x.to_bits() & !ODD == 0), "{name} is rounded");
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!(
+                    (found - expected).abs() <= expected.abs() / 250.0 + 1e-5,
+                    "{name}: {found} for {expected}"
+                );
             }
         }
     }

@@ -6,7 +6,7 @@
 //!   `attention`, `gate`, `convolution`, `projection` and `dropped`: one node in the graph, one pass over memory, and a
 //!   backward pass that keeps the least and draws masks anew. Everywhere else (ndarray, accelerators, inference) the
 //!   composition runs. Tests hold both equal, masks included.
-//! - `bf16`: products of rounded entries, for [`round_products`].
+//! - `bf16`: products of rounded entries, for [`round_products`]; [`plain::rounded`] beside it.
 //! - `mask`: dropout from a counter. `graph`: a node with a backward pass of its own. `array`, `vector`: what loops over
 //!   plain arrays need.
 
@@ -37,22 +37,43 @@ mod projection;
 mod tests;
 pub(crate) mod vector;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
 
+use crate::device::is_flex;
 use crate::dropout::Dropout;
 use crate::linear::Linear;
 
 /// Epsilon of every layer norm.
 pub(crate) const EPSILON: f64 = 1e-5;
 
-/// Whether training on Flex rounds what linear layers and the vocabulary projection multiply, forwards and backwards, to
-/// bfloat16: for the whole process, from here on. Weights, sums and all between the products stay in single precision.
+static IS_ROUNDED: AtomicBool = AtomicBool::new(false);
+
+/// Whether training rounds what linear layers and the vocabulary projection multiply, forwards and backwards, to bfloat16:
+/// for the whole process, from here on. Weights and all between the products stay in single precision; on Flex so do the
+/// products themselves, other devices round them too.
 pub fn round_products(is_rounded: bool) {
-    #[cfg(feature = "flex")]
-    bf16::IS_ON.store(is_rounded, std::sync::atomic::Ordering::Relaxed);
-    #[cfg(not(feature = "flex"))]
-    let _ = is_rounded;
+    IS_ROUNDED.store(is_rounded, Ordering::Relaxed);
+}
+
+fn is_rounded() -> bool {
+    IS_ROUNDED.load(Ordering::Relaxed)
+}
+
+/// Whether a layer of a step that learns multiplies `input` by [`plain::rounded`]: on Flex a kernel does.
+pub(crate) fn rounds<const D: usize>(input: &Tensor<D>) -> bool {
+    let device = input.device();
+    is_rounded() && device.is_autodiff() && !is_flex(&device)
+}
+
+/// `left * right` of a step that learns, outside of the graph.
+pub(crate) fn product(left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
+    if is_rounded() {
+        return plain::rounded(left, right);
+    }
+    left.matmul(right)
 }
 
 /// `x + dropout(y)`, of `[batch_size, length, channels]`.

@@ -2,8 +2,8 @@
 //! benchmarks hold the kernels to.
 
 use burn::nn::LayerNorm;
-use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, sigmoid, softmax};
+use burn::tensor::{FloatDType, Tensor};
 
 use crate::convolution::band;
 use crate::dropout::Dropout;
@@ -27,6 +27,13 @@ pub fn linear(layer: &Linear, x: Tensor<3>) -> Tensor<3> {
     let output = layer.forward(x.reshape([batch_size * length, d_input]));
     let [_, d_output] = output.dims();
     output.reshape([batch_size, length, d_output])
+}
+
+/// `left * right`, both rounded to bfloat16, and what comes out as well: what PyTorch's autocast computes. The gradients are
+/// rounded likewise.
+pub fn rounded(left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
+    let [left, right] = [left, right].map(|matrix| matrix.cast(FloatDType::BF16));
+    left.matmul(right).cast(FloatDType::F32)
 }
 
 /// As [`super::linear_relu`].
