@@ -8,7 +8,7 @@ use experiments::{CompressionRecord, CurvePoint, Record};
 use plotters::prelude::*;
 
 use crate::figure;
-use crate::tables::{compression, newest};
+use crate::tables::{compression, rows};
 
 /// A file name and its contents.
 pub type Figure = (String, String);
@@ -25,10 +25,13 @@ pub struct PlotError {
 
 /// The figures of all experiments that have a curve: the records that the tables show.
 pub fn figures(records: &[(PathBuf, Record)]) -> Result<Vec<Figure>, PlotError> {
-    let experiments = newest(records).into_iter();
-    let curved = experiments.filter(|(_, rows)| rows.iter().any(|record| record.curve.len() > 1));
+    let experiments = rows(records).into_iter().map(|(name, rows)| {
+        let shown: Vec<&Record> = rows.iter().map(|row| row.shown).collect();
+        (name, shown)
+    });
+    let curved = experiments.filter(|(_, records)| records.iter().any(|record| record.curve.len() > 1));
     curved
-        .map(|(name, rows)| Ok((format!("{name}.svg"), learning_curves(name, &rows)?)))
+        .map(|(name, records)| Ok((format!("{name}.svg"), learning_curves(name, &records)?)))
         .collect()
 }
 

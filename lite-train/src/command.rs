@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use experiments::{Definition, Record, RunDefinition, RunFolder};
 use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, prepare, progress};
 use lite_eval::decode::DecodeConfig;
-use lite_eval::tables::comparison;
+use lite_eval::tables::{Row, comparison};
 use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task};
 use lite_train::config::TrainConfig;
 use lite_train::devices::{Place, check_precision};
@@ -275,7 +275,7 @@ fn print(definition: &Definition, args: &Args, mut records: Vec<Record>) -> anyh
         print!(
             "{}\n\n{}",
             definition.title(),
-            comparison(&records.iter().collect::<Vec<_>>())
+            comparison(&records.iter().map(Row::one).collect::<Vec<_>>())
         );
     }
     Ok(())

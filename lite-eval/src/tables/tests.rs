@@ -77,6 +77,38 @@ fn the_document_shows_the_newest_that_finished_beside_the_baseline_and_the_paper
 }
 
 #[test]
+fn scores_over_seeds_are_a_mean_with_its_deviation() {
+    let of_seed = |seed, date, bleu, status, hash: &str| {
+        let (path, mut record) = record("lite", date, bleu, status);
+        record.seed = seed;
+        record.definition_hash = hash.into();
+        (path, record)
+    };
+    let finished = Status::Finished;
+    let records = [
+        of_seed(1, "2026-01-01T00:00:00Z", 60.0, finished, ""),
+        of_seed(2, "2026-01-06T00:00:00Z", 62.0, finished, ""),
+        // Trained again since.
+        of_seed(3, "2026-01-02T00:00:00Z", 10.0, finished, ""),
+        of_seed(3, "2026-01-03T00:00:00Z", 64.0, finished, ""),
+        of_seed(4, "2026-01-04T00:00:00Z", 10.0, finished, "another"),
+        of_seed(5, "2026-01-07T00:00:00Z", 10.0, Status::TimeBudget, ""),
+        record("transformer", "2026-01-05T00:00:00Z", 59.0, finished),
+    ];
+    let document = document(&records);
+    for expected in [
+        "| 62.00 ± 2.00 | 72.00 ± 2.00 |",
+        "| 59.00 | 69.00 |",
+        "- lite against transformer: +3.00 BLEU at 0.83 times its Mult-Adds",
+        "- lite: mean and standard deviation over the seeds 1, 2, 3; updates and training of the newest",
+        "- records: lite 2026-01-06, commit 0123456789, seed 2; lite 2026-01-01, commit 0123456789, seed 1; \
+         lite 2026-01-03, commit 0123456789, seed 3; transformer 2026-01-05, commit 0123456789, seed 1",
+    ] {
+        assert!(document.contains(expected), "{expected}\n{document}");
+    }
+}
+
+#[test]
 fn a_readme_is_filled_between_its_markers_and_then_stays() {
     let readme = "# A\n<!-- table:multi30k-enfr -->\nold\n<!-- end -->\nb\n<!-- table:other -->\n<!-- end -->\n";
     let filled = fill(readme, &records(), &[], &[]).unwrap();
@@ -137,7 +169,7 @@ fn language_models_have_the_columns_of_the_papers_table() {
         record
     };
     let (lite, transformer) = (language_model("lite", 22.5), language_model("transformer", 24.0));
-    let table = comparison(&[&lite, &transformer]);
+    let table = comparison(&[Row::one(&lite), Row::one(&transformer)]);
     for expected in [
         "| Mult-Adds | of 100 | of 1000 | of 1000, published | perplexity | valid perplexity | perplexity, published | \
          valid perplexity, published | updates |",
