@@ -51,7 +51,7 @@ pub struct Args {
     /// Folder for records
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
-    /// Seed of everything random
+    /// Seed of everything random; a second one needs --runs of its own
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Changes a key of the definition, such as train.updates=100; may be repeated

@@ -13,8 +13,8 @@ use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task};
 use lite_train::config::TrainConfig;
 use lite_train::devices::{Place, check_precision};
 use lite_train::finish::{finish, finished, record_of};
+use lite_train::run::{Run, default_tokens_per_batch, vocabulary_sizes};
 use lite_train::trainee::{self, Trainee};
-use lite_train::trainer::{Run, default_tokens_per_batch, vocabulary_sizes};
 use serde_json::{Value, json};
 
 use crate::cli::{Args, Command};

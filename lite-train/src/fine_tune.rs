@@ -13,7 +13,7 @@ use lite_model::{Seq2Seq, weights};
 
 use crate::devices::Devices;
 use crate::optimiser::Optimiser;
-use crate::trainer::Run;
+use crate::run::Run;
 use crate::update::{UpdateSettings, gradients, materialised, step};
 use crate::validate::read_sums;
 

@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::FinalWeights;
+use crate::run::{Ending, Run};
 use crate::state::TrainState;
 use crate::trainee::Trainee;
-use crate::trainer::{Ending, Run};
 use crate::update::materialised;
 
 /// `finished.json` of a run folder: what was scored, and where its record is.

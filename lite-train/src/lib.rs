@@ -5,6 +5,7 @@
 //! - [`optimiser`] and [`clip`]: fairseq's Adam and accelerated gradient, and clipping by the global norm; [`update`] is one step with them.
 //! - [`devices`]: one or several that share the update.
 //! - `serve`, with the feature `remote`: the devices of this machine for trainings elsewhere.
+//! - [`run`]: what a run is made of.
 //! - [`trainee`]: what is trained, translation models and language models.
 //! - [`trainer`]: the loop over updates, with [`validate`], [`checkpoint`], [`state`], [`log`] and [`report`].
 //! - [`fine_tune`]: training on with weights that are tied or held, for compression.
@@ -20,6 +21,7 @@ pub mod log;
 pub mod loss;
 pub mod optimiser;
 pub mod report;
+pub mod run;
 pub mod schedule;
 #[cfg(feature = "remote")]
 pub mod serve;

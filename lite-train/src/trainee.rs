@@ -12,7 +12,7 @@ use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task, VocabularySizes};
 
 use crate::config::{TrainConfig, ValidationBleu};
 use crate::loss::{Loss, label_smoothed, label_smoothed_sums, language_model, language_model_sums};
-use crate::trainer::Run;
+use crate::run::Run;
 use crate::validate;
 
 /// A model that can be trained.

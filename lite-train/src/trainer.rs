@@ -3,99 +3,26 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use burn::tensor::{Device, Tensor};
-use experiments::{CurvePoint, RunFolder};
-use lite_data::{Batch, BatchConfig, Prepared, Rows, UpdatePlan, sequential_batches, updates};
-use lite_eval::decode::DecodeConfig;
+use burn::tensor::Tensor;
+use experiments::CurvePoint;
+use lite_data::{Batch, BatchConfig, Rows, UpdatePlan, sequential_batches, updates};
 use lite_eval::tables::thousands;
 use lite_model::device::is_host;
-use lite_model::{ModelConfig, VocabularySizes, weights};
+use lite_model::weights;
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
-use crate::config::{FinalWeights, TrainConfig};
+use crate::config::FinalWeights;
 use crate::devices::{DeviceLost, Devices};
 use crate::log::{Event, Log};
 use crate::optimiser::Optimiser;
 use crate::report::{Figures, Report};
+use crate::run::{Ending, Run};
 use crate::state::{TrainState, Window};
 use crate::trainee::Trainee;
 use crate::update::{UpdateSettings, materialised, train};
 use crate::validate;
 
-/// Everything that a run is made of.
-#[derive(Debug)]
-pub struct Run<'a> {
-    /// The `[train]` section.
-    pub train: TrainConfig,
-    /// The architecture.
-    pub model: ModelConfig,
-    /// The `[decode]` section.
-    pub decode: DecodeConfig,
-    /// The corpus.
-    pub prepared: &'a Prepared,
-    /// Where the run is kept.
-    pub folder: RunFolder,
-    /// Devices by name that share its updates, the main one first; without autodiff.
-    pub devices: Vec<(String, Device)>,
-    /// The commit of the source tree when the program began.
-    pub commit: String,
-    /// The seed of everything random.
-    pub seed: u64,
-    /// Most tokens that are computed at once.
-    pub tokens_per_batch: usize,
-    /// How long training may take over all restarts.
-    pub time_budget: Option<Duration>,
-}
-
-/// Sizes of the vocabularies of a prepared corpus.
-pub fn vocabulary_sizes(prepared: &Prepared) -> VocabularySizes {
-    VocabularySizes {
-        source: prepared.source_vocabulary.len(),
-        target: prepared.target_vocabulary.len(),
-    }
-}
-
-/// Tokens that are computed at once where the command line does not say.
-///
-/// A processor's cores take a batch each, so there a large update makes some sixteen of them and a small one as many as
-/// are worth a core. Their number must not follow the machine: dropout is drawn batch by batch.
-/// Other devices take a batch each in turn, so of these there are at least as many as there are devices.
-pub fn default_tokens_per_batch(train: &TrainConfig, devices: &[(String, Device)]) -> usize {
-    if is_host(&devices[0].1) {
-        (train.tokens_per_update / 16).clamp(512, 4096)
-    } else {
-        (train.tokens_per_update / devices.len()).clamp(512, 4096)
-    }
-}
-
-/// How training ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// All updates are done.
-    Done,
-    /// Early stopping.
-    Stopped,
-    /// The time is over.
-    TimeBudget,
-}
-
 impl Run<'_> {
-    /// Sizes of the vocabularies.
-    pub fn sizes(&self) -> VocabularySizes {
-        vocabulary_sizes(self.prepared)
-    }
-
-    /// The main device.
-    pub fn device(&self) -> &Device {
-        &self.devices[0].1
-    }
-
-    /// The names of all of them, as they are written on the command line.
-    pub fn device_names(&self) -> String {
-        let names: Vec<&str> = self.devices.iter().map(|(name, _)| name.as_str()).collect();
-        names.join(",")
-    }
-
     /// Trains to the end, from the newest good checkpoint if there is one.
     pub fn train<M: Trainee>(&self) -> anyhow::Result<(TrainState, Ending)> {
         self.train.precision.use_in_training();
@@ -122,20 +49,6 @@ impl Run<'_> {
             }
         });
         Ok((training.state, ending?))
-    }
-
-    /// Whether a checkpoint is one of those that are averaged.
-    fn is_regular(&self, update: u64, last: u64) -> bool {
-        update.is_multiple_of(self.train.checkpoint_every) || update == last
-    }
-
-    /// The checkpoints that make the average of a run whose last update is `last`, oldest first.
-    pub fn averaged(&self, checkpoints: &[Checkpoint], last: u64) -> Vec<Checkpoint> {
-        let regular = checkpoints
-            .iter()
-            .filter(|c| c.update <= last && self.is_regular(c.update, last));
-        let regular: Vec<Checkpoint> = regular.cloned().collect();
-        regular[regular.len().saturating_sub(self.train.average)..].to_vec()
     }
 }
 

@@ -14,7 +14,7 @@ use lite_train::config::TrainConfig;
 use lite_train::devices::check_precision;
 use lite_train::fine_tune::fine_tune;
 use lite_train::report::{Figures, Report};
-use lite_train::trainer::{Run, default_tokens_per_batch, vocabulary_sizes};
+use lite_train::run::{Run, default_tokens_per_batch, vocabulary_sizes};
 
 use crate::cli::Args;
 
