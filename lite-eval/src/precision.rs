@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// The arithmetic of linear layers, embeddings and vocabulary projection. The rest is always in single precision.
 #[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[serde(rename_all = "kebab-case")]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Precision {
     /// Single precision.
     #[default]
@@ -27,7 +27,7 @@ impl Precision {
     /// Every precision.
     pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
 
-    /// The name on the command line.
+    /// The name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -73,6 +73,20 @@ impl Precision {
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl From<Precision> for &'static str {
+    fn from(precision: Precision) -> Self {
+        precision.name()
+    }
+}
+
+impl TryFrom<String> for Precision {
+    type Error = PrecisionError;
+
+    fn try_from(name: String) -> Result<Self, PrecisionError> {
+        name.parse()
     }
 }
 
@@ -126,6 +140,9 @@ mod tests {
     fn names_are_parsed_and_the_nearest_is_offered() {
         for precision in Precision::ALL {
             assert_eq!(precision.to_string().parse(), Ok(precision));
+            let json = serde_json::to_string(&precision).unwrap();
+            assert_eq!(json, format!("\"{precision}\""));
+            assert_eq!(serde_json::from_str::<Precision>(&json).unwrap(), precision);
         }
         let message = "int".parse::<Precision>().unwrap_err().to_string();
         assert_eq!(

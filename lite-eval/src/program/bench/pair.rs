@@ -46,7 +46,7 @@ pub struct Arguments {
     /// Cores [default: all]
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = positive())]
     threads: Vec<usize>,
-    /// f32, or int8 in a search
+    /// f32; in training also bf16, in a search int8
     #[arg(long, value_name = "PRECISION", default_value = "f32")]
     precision: String,
     /// Another program, and its command line
