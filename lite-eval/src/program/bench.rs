@@ -10,7 +10,6 @@ use anyhow::{Context, ensure};
 use clap::{Subcommand, ValueEnum};
 use experiments::{Definition, commit, machine, now};
 use lite_eval::bench::{BURN, Measurement, Repetitions, Task, Workload, measure, simd};
-use lite_eval::memory::give_back_freed_pages;
 use serde_json::{Value as Json, json};
 
 use super::{DeviceArguments, print_json, print_table};
@@ -110,10 +109,7 @@ fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
     let workload = arguments.workload(task)?;
     match task {
         Task::Train => workload.precision.check_training(&device)?,
-        Task::Greedy | Task::Beam => {
-            workload.precision.check_search(&device)?;
-            give_back_freed_pages();
-        }
+        Task::Greedy | Task::Beam => workload.precision.check_search(&device)?,
     }
     let repetitions = Repetitions {
         warmup: arguments.warmup,
