@@ -122,7 +122,8 @@ proptest! {
             let tokens = MosesTokeniser::new(language).with_escape(false).tokenise(&line);
             let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace() && *c >= ' ').collect::<String>();
             prop_assert_eq!(letters(&tokens), letters(&line));
-            if !line.trim().is_empty() {
+            // The script puts ` . ' ` in the place of `.'` at an end, after it has cleaned up spaces.
+            if !line.trim().is_empty() && !letters(&line).ends_with(".'") {
                 prop_assert!(!tokens.contains("  ") && !tokens.starts_with(' '));
             }
             detokenise(&tokens, language);
