@@ -77,15 +77,27 @@ impl Positions {
         }
     }
 
-    /// Adds the vector of the token at `offset` to a row.
+    /// The width of a vector.
+    pub(crate) fn d_model(&self) -> usize {
+        self.d_model
+    }
+
+    /// Adds the vector of the token at `offset`, from 0 without padding, to a row.
     pub(crate) fn add_to(&self, offset: usize, row: &mut [f32]) {
-        let n = (offset + PAD as usize + 1) * self.d_model;
+        self.add_row(offset + PAD as usize + 1, row);
+    }
+
+    /// Adds the vector of padding to a row.
+    pub(crate) fn add_padding_to(&self, row: &mut [f32]) {
+        self.add_row(PAD as usize, row);
+    }
+
+    fn add_row(&self, n: usize, row: &mut [f32]) {
         if !self.sinusoid.is_empty() {
-            for (x, position) in row.iter_mut().zip(&self.sinusoid[n..n + self.d_model]) {
-                *x += position;
-            }
+            let position = &self.sinusoid[n * self.d_model..(n + 1) * self.d_model];
+            row.iter_mut().zip(position).for_each(|(x, position)| *x += position);
         } else if let Some(weight) = &self.weight {
-            let position = self.step(offset, &weight.val().device()).into_data();
+            let position = weight.val().narrow(0, n, 1).into_data();
             for (x, position) in row.iter_mut().zip(position.iter::<f32>()) {
                 *x += position;
             }

@@ -107,9 +107,12 @@ impl Seq2Seq {
     pub fn encode(&self, source: Tensor<2, Int>) -> Memory {
         let encoder = &self.encoder;
         let masks = padding_masks(&source);
-        let x = encoder.embed_tokens.forward(source.clone());
+        let x = encoder.embed_tokens.forward(source.clone()) + encoder.embed_positions.forward(&source);
+        let x = encoder.dropout.forward(x);
+        let x = encoder.layers.iter().fold(x, |x, layer| layer.forward(x, &masks));
+        let x = encoder.cells.iter().fold(x, |x, cell| cell.forward(x, &masks));
         Memory {
-            features: encode_embedded(encoder, x, &source, &masks),
+            features: normalise(&encoder.layer_norm, x),
             masks,
         }
     }
@@ -251,14 +254,6 @@ impl Decoder {
     fn blocks(&self) -> impl Iterator<Item = &dyn DecoderBlock> {
         decoder::blocks(&self.layers, &self.cells)
     }
-}
-
-/// Encodes the vectors `x` of the tokens `source`.
-pub(crate) fn encode_embedded(encoder: &Encoder, x: Tensor<3>, source: &Tensor<2, Int>, masks: &Masks) -> Tensor<3> {
-    let x = encoder.dropout.forward(x + encoder.embed_positions.forward(source));
-    let x = encoder.layers.iter().fold(x, |x, layer| layer.forward(x, masks));
-    let x = encoder.cells.iter().fold(x, |x, cell| cell.forward(x, masks));
-    normalise(&encoder.layer_norm, x)
 }
 
 pub(crate) fn normalise(norm: &Option<LayerNorm>, x: Tensor<3>) -> Tensor<3> {

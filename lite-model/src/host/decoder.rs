@@ -1,21 +1,20 @@
 //! The decoder's step, and what it needs of the sources.
 
-use burn::tensor::Tensor;
-
 use super::LogitSink;
-use super::matrix::{Columns, Matrix, Rows};
-use super::mix::{AddNorm, CrossAttention, Norm, SourceMemory};
+use super::encoder::Sentences;
+use super::layer::{Look, add_norm, feed_forward, look, product, sub_layer};
+use super::matrix::{Columns, Matrix};
+use super::mix::{Norm, SourceMemory};
+use super::mixer::{Seen, mix};
 use super::past::Past;
-use super::planes::{PIECES, Planes, SMALL, Scratch, resize, rows};
+use super::planes::{PIECES, Planes, Scratch, resize, rows};
 use super::store::Store;
-use super::team::{Team, share};
+use super::team::Team;
 use super::weights::{Cross, Layer, floats, norm};
 use crate::config::Activation;
 use crate::embedding::Table;
 use crate::positions::Positions;
 use crate::seq2seq::Decoder;
-use crate::simd::vectorised;
-use crate::tokens::PAD;
 
 /// A decoder of packed weights.
 #[derive(Debug)]
@@ -25,14 +24,14 @@ pub(super) struct HostDecoder {
     table: Matrix,
     projection: Option<Matrix>,
     positions: Positions,
-    layers: Vec<Layer>,
+    layers: Vec<(Layer, Cross)>,
     norm: Option<Norm>,
-    pub(super) d_model: usize,
+    d_model: usize,
     /// Widths of what the layers' branches keep of a step.
     parts: Vec<usize>,
 }
 
-/// What decoding has computed for a batch of sources so far.
+/// What has been computed for a batch of sources so far.
 #[derive(Debug)]
 pub struct HostState {
     /// For each layer keys and values of each sentence.
@@ -70,7 +69,7 @@ impl HostDecoder {
         let mut parts = Vec::new();
         let layers = decoder.layers.into_iter();
         let layers = layers
-            .map(|layer| Layer::take(&mut store, layer, d_model, &mut parts).expect("looked at before"))
+            .map(|layer| Layer::decoding(&mut store, layer, d_model, &mut parts).expect("looked at before"))
             .collect();
         Self {
             store,
@@ -88,59 +87,43 @@ impl HostDecoder {
         self.table.d_output
     }
 
-    /// Vectors of `tokens`, `[tokens, d_model]`, without positions.
-    pub(super) fn embed(&self, tokens: &[i64]) -> (Vec<f32>, usize) {
-        let mut vectors = vec![0.0; tokens.len() * self.d_model];
-        let scale = (self.d_model as f32).sqrt();
-        for (token, vector) in tokens.iter().zip(vectors.chunks_exact_mut(self.d_model)) {
-            self.table.column(&self.store, *token as usize, scale, vector);
-        }
-        (vectors, self.d_model)
+    /// The vector of a token, times `scale`.
+    pub(super) fn embed(&self, token: u32, scale: f32, vector: &mut [f32]) {
+        self.table.column(&self.store, token as usize, scale, vector);
     }
 
-    /// The state before the first token of the sources whose encoding is `features`, `[batch_size, source_length, d_memory]`.
-    pub(super) fn begin(&self, features: Tensor<3>, tokens: &[i64], team: &mut Team) -> HostState {
-        let [batch_size, length, d_memory] = features.dims();
-        let features = floats(features);
-        let is_token = |i: &usize| tokens[*i] != i64::from(PAD);
-        let positions = (0..batch_size).map(|row| (row * length..(row + 1) * length).filter(is_token).count());
-        let positions: Vec<usize> = positions.collect();
-        let features: Vec<f32> = (0..batch_size * length)
-            .filter(is_token)
-            .flat_map(|i| &features[i * d_memory..(i + 1) * d_memory])
-            .copied()
-            .collect();
-        let mut memory: Vec<Vec<SourceMemory>> = self.layers.iter().map(|_| Vec::new()).collect();
-        let mut keys_values: Vec<f32> = Vec::new();
-        for (layer, memory) in self.layers.iter().zip(&mut memory) {
-            let Cross {
-                keys_values: matrix,
-                n_heads,
-                ..
-            } = &layer.cross;
-            let width = matrix.d_output;
-            let x = rows(&features, d_memory, 0, features.len() / d_memory);
-            self.product(
-                matrix,
-                x,
-                Activation::Linear,
-                resize(&mut keys_values, x.n * width),
-                0,
-                team,
-            );
-            let mut rest = &keys_values[..];
-            for n in &positions {
-                let (own, others) = rest.split_at(n * width);
-                rest = others;
-                memory.push(SourceMemory::new(own, width / 2, width / 2 / n_heads));
-            }
-        }
+    /// The state before the first token, of no source yet.
+    pub(super) fn begin(&self) -> HostState {
         HostState {
-            memory,
-            sources: (0..batch_size).collect(),
-            longest: positions.iter().copied().max().unwrap_or(0),
+            memory: self.layers.iter().map(|_| Vec::new()).collect(),
+            sources: Vec::new(),
+            longest: 0,
             past: Past::new(&self.parts),
         }
+    }
+
+    /// Adds sources, whose encoding is `features`, `[rows of the sentences, d_memory]`, to a state before the first token.
+    pub(super) fn remember(
+        &self,
+        features: &[f32],
+        sentences: &Sentences,
+        state: &mut HostState,
+        planes: &mut Planes,
+        team: &mut Team,
+    ) {
+        let n_rows = sentences.n_rows();
+        for ((_, cross), memory) in self.layers.iter().zip(&mut state.memory) {
+            let matrix = &cross.keys_values;
+            let keys_values = resize(&mut planes.hidden, n_rows * matrix.d_output);
+            let features = rows(features, matrix.d_input, 0, n_rows);
+            product(&self.store, matrix, features, Activation::Linear, keys_values, 0, team);
+            memory.extend(sentences.memories(keys_values, matrix.d_output / 2, cross.n_heads));
+        }
+        let n_before = state.sources.len();
+        state.sources.extend((0..sentences.len()).map(|i| n_before + i));
+        let new = state.memory.first().map_or(&[][..], |memory| &memory[n_before..]);
+        let longest = new.iter().map(|memory| memory.n_positions).max();
+        state.longest = state.longest.max(longest.unwrap_or(0));
     }
 
     pub(super) fn step<S: LogitSink + Send>(
@@ -168,29 +151,25 @@ impl HostDecoder {
         for scratch in &mut planes.scratch {
             scratch.attention = vec![0.0; n_rows * state.longest];
         }
-        for (i, layer) in self.layers.iter().enumerate() {
-            self.sub_layer(&mut x, &layer.mixer_norm, layer.pre_norm, &mut planes, |x, planes| {
-                self.mix(layer, x, n_rows, &mut state.past, planes, team);
-            });
-            self.sub_layer(&mut x, &layer.cross_norm, layer.pre_norm, &mut planes, |x, planes| {
-                let memory = &state.memory[i];
-                let attention = (i == last).then_some(state.longest);
-                self.look_at_source(&layer.cross, x, memory, &state.sources, attention, planes, team);
-            });
-            self.sub_layer(&mut x, &layer.final_norm, layer.pre_norm, &mut planes, |x, planes| {
-                let d_ff = layer.fc1.d_output;
-                let hidden = resize(&mut planes.hidden, n_rows * d_ff);
-                self.product(
-                    &layer.fc1,
-                    rows(x, d_model, 0, n_rows),
-                    layer.activation,
-                    hidden,
-                    0,
+        for (i, (layer, cross)) in self.layers.iter().enumerate() {
+            let (store, pre_norm) = (&self.store, layer.pre_norm);
+            sub_layer(&mut x, &layer.mixer_norm, pre_norm, &mut planes, |x, planes| {
+                mix(
+                    store,
+                    &layer.branches,
+                    x,
+                    d_model,
+                    &mut state.past,
+                    Seen::Past,
+                    planes,
                     team,
                 );
-                let hidden = rows(&planes.hidden, d_ff, 0, n_rows);
-                self.product(&layer.fc2, hidden, Activation::Linear, &mut planes.output, 0, team);
             });
+            sub_layer(&mut x, &cross.norm, pre_norm, &mut planes, |x, planes| {
+                let attention = (i == last).then_some(state.longest);
+                self.look_at_source(cross, x, &state.memory[i], &state.sources, attention, planes, team);
+            });
+            feed_forward(store, layer, &mut x, d_model, &mut planes, team);
         }
         if let Some(norm) = &self.norm {
             add_norm(&mut x, None, Some(norm));
@@ -203,53 +182,6 @@ impl HostDecoder {
             });
         });
         self.alignment(state, &planes.scratch)
-    }
-
-    /// `norm(x + f(x))`, or `x + f(norm(x))`; `f` leaves its result in `planes.output`.
-    fn sub_layer(
-        &self,
-        x: &mut [f32],
-        norm: &Norm,
-        pre_norm: bool,
-        planes: &mut Planes,
-        f: impl FnOnce(&[f32], &mut Planes),
-    ) {
-        planes.output.resize(x.len(), 0.0);
-        if pre_norm {
-            let mut normed = std::mem::take(&mut planes.normed);
-            normed.clear();
-            normed.extend_from_slice(x);
-            add_norm(&mut normed, None, Some(norm));
-            f(&normed, planes);
-            planes.normed = normed;
-            add_norm(x, Some(&planes.output), None);
-        } else {
-            f(x, planes);
-            add_norm(x, Some(&planes.output), Some(norm));
-        }
-    }
-
-    /// A product whose columns the threads divide, from column `first` of `out` on, whose rows have `out.len() / x.n`.
-    pub(super) fn product(
-        &self,
-        matrix: &Matrix,
-        x: Rows<'_>,
-        activation: Activation,
-        out: &mut [f32],
-        first: usize,
-        team: &mut Team,
-    ) {
-        let n_panels = matrix.n_panels();
-        // A few pieces a thread, so that one who comes late has its share; one piece where sharing would take longer.
-        let n_pieces = if team.n_threads() == 1 || x.n * matrix.d_input * matrix.d_output < SMALL {
-            1
-        } else {
-            (4 * team.n_threads()).min(n_panels)
-        };
-        let out = Columns::new(out, out.len() / x.n, first);
-        team.each(n_pieces, |_, piece| {
-            matrix.multiply(&self.store, x, share(n_panels, piece, n_pieces), activation, out);
-        });
     }
 
     #[expect(clippy::too_many_arguments, reason = "what a layer reads, and where it writes")]
@@ -265,34 +197,27 @@ impl HostDecoder {
     ) {
         let (n_rows, d_model) = (sources.len(), self.d_model);
         let query = resize(&mut planes.hidden, n_rows * d_model);
-        self.product(
-            &cross.query,
-            rows(x, d_model, 0, n_rows),
+        let x = rows(x, d_model, 0, n_rows);
+        product(&self.store, &cross.query, x, Activation::Linear, query, 0, team);
+        let seen = Look {
+            queries: rows(&planes.hidden, d_model, 0, n_rows),
+            memory,
+            sources,
+            n_heads: cross.n_heads,
+            attention,
+        };
+        let out = Columns::new(resize(&mut planes.context, n_rows * d_model), d_model, 0);
+        look(seen, out, &mut planes.scratch, team);
+        let context = rows(&planes.context, d_model, 0, n_rows);
+        product(
+            &self.store,
+            &cross.output,
+            context,
             Activation::Linear,
-            query,
+            &mut planes.output,
             0,
             team,
         );
-        let queries = rows(&planes.hidden, d_model, 0, n_rows);
-        let out = Columns::new(resize(&mut planes.context, n_rows * d_model), d_model, 0);
-        team.each_item(&mut planes.scratch, |piece, scratch| {
-            let heads = share(cross.n_heads, piece, PIECES);
-            let mut first = 0;
-            for rows in sources.chunk_by(|a, b| a == b) {
-                vectorised(CrossAttention {
-                    queries,
-                    rows: first..first + rows.len(),
-                    memory: &memory[rows[0]],
-                    heads: heads.clone(),
-                    out,
-                    attention: attention.map(|stride| (&mut scratch.attention[..], stride)),
-                    scores: &mut scratch.scores,
-                });
-                first += rows.len();
-            }
-        });
-        let context = rows(&planes.context, d_model, 0, n_rows);
-        self.product(&cross.output, context, Activation::Linear, &mut planes.output, 0, team);
     }
 
     /// For each row the source token with the most attention.
@@ -315,7 +240,7 @@ impl HostDecoder {
     }
 }
 
-fn pack_table(store: &mut Store, table: Table) -> Matrix {
+pub(super) fn pack_table(store: &mut Store, table: Table) -> Matrix {
     match table {
         Table::Floats(table) => {
             let [_, d_model] = table.dims();
@@ -323,9 +248,4 @@ fn pack_table(store: &mut Store, table: Table) -> Matrix {
         }
         Table::Int8(table) => Matrix::int8(table, None),
     }
-}
-
-fn add_norm(x: &mut [f32], y: Option<&[f32]>, norm: Option<&Norm>) {
-    let width = norm.map_or(1, |norm| norm.scale.len());
-    vectorised(AddNorm { x, y, norm, width });
 }

@@ -79,9 +79,9 @@ pub(super) struct SourceMemory {
 }
 
 impl SourceMemory {
-    /// Of `[positions, 2 * channels]`: keys, then values.
-    pub(super) fn new(keys_values: &[f32], channels: usize, head_size: usize) -> Self {
-        let n_positions = keys_values.len() / (2 * channels);
+    /// Of a row of `2 * channels` for each position: keys, then values.
+    pub(super) fn new(keys_values: &[&[f32]], channels: usize, head_size: usize) -> Self {
+        let n_positions = keys_values.len();
         let mut memory = Self {
             lines: Vec::new(),
             n_positions,
@@ -96,7 +96,7 @@ impl SourceMemory {
             .enumerate()
         {
             let (keys, values) = lines.split_at_mut(n_keys);
-            for (position, row) in keys_values.chunks_exact(2 * channels).enumerate() {
+            for (position, row) in keys_values.iter().enumerate() {
                 let (panel, lane) = (position / Line::WIDTH, position % Line::WIDTH);
                 for i in 0..head_size {
                     keys[panel * head_size + i].0[lane] = row[head * head_size + i];
@@ -179,34 +179,30 @@ impl Kernel for CrossAttention<'_> {
     }
 }
 
-/// A convolution at the present position.
-pub(super) struct Convolve<'a> {
+/// A convolution at the present position, or at every position of a few sentences.
+pub(super) struct Convolve<'t, 'a, W> {
     /// Taps of every row, `[rows, n_heads * kernel_size]`, or of all of them.
-    pub(super) taps: &'a mut [f32],
+    pub(super) taps: &'t mut [f32],
     pub(super) is_computed: bool,
     pub(super) has_softmax: bool,
     pub(super) kernel_size: usize,
-    pub(super) past: &'a Past,
-    pub(super) part: usize,
+    /// Lists what a row's taps weigh, and says which tap is the first that weighs something.
+    pub(super) window: W,
     pub(super) rows: Range<usize>,
     pub(super) head_size: usize,
     pub(super) n_heads: usize,
     pub(super) out: Columns<'a>,
 }
 
-impl Kernel for Convolve<'_> {
+impl<'a, W: Fn(usize, &mut Vec<&'a [f32]>) -> usize> Kernel for Convolve<'_, 'a, W> {
     type Output = ();
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        let n_steps = self.past.n_steps();
-        let first = n_steps.saturating_sub(self.kernel_size);
-        // Taps before the first position have nothing to weigh.
-        let unused = self.kernel_size - (n_steps - first);
         let mut line = Vec::with_capacity(self.kernel_size);
         let width = self.n_heads * self.kernel_size;
         for (i, row) in self.rows.enumerate() {
-            self.past.line(row, self.part, first, &mut line);
+            let first = (self.window)(row, &mut line);
             let place = if self.is_computed { i * width } else { 0 };
             let taps = &mut self.taps[place..place + width];
             for (head, taps) in taps.chunks_exact_mut(self.kernel_size).enumerate() {
@@ -217,8 +213,8 @@ impl Kernel for Convolve<'_> {
                 // SAFETY: a row of this thread's.
                 let out = unsafe { self.out.row(row, channels.start, self.head_size) };
                 out.fill(0.0);
-                for (tap, past) in taps[unused..].iter().zip(&line) {
-                    add_scaled::<A>(out, *tap, &past[channels.clone()]);
+                for (tap, values) in taps[first..].iter().zip(&line) {
+                    add_scaled::<A>(out, *tap, &values[channels.clone()]);
                 }
             }
         }

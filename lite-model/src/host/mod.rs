@@ -1,16 +1,18 @@
-//! One-token decoding on a CPU without tensors: the arithmetic of [`Seq2Seq::step`] on plain slices.
+//! Translation on a CPU without tensors: the arithmetic of [`Seq2Seq::encode`] and [`Seq2Seq::step`] on plain slices.
 //!
-//! - [`HostModel`]: a model whose decoder's weights are packed; [`HostState`]: what its steps remember
+//! - [`HostModel`]: a model of packed weights; [`HostState`]: what its steps remember
 //! - [`LogitSink`]: takes logits as they are computed, so that a vocabulary of them is never stored
 //! - [`Team`]: threads that share a step without being woken for it
-//! - `matrix`, `mix`: products with weights, and what stands between them; `past`, `planes`,
-//!   `store`: where numbers are kept; `decoder`, `mixer`: the step
+//! - `matrix`, `mix`: products with weights, and what stands between them; `past`, `planes`, `store`: where numbers are
+//!   kept; `layer`, `mixer`: what layers compute; `encoder`, `decoder`: the sources, and the step
 //!
 //! A step over a handful of rows is too small for tensors: most of its time would go into taking memory, copying caches and
 //! packing weights anew. [`HostModel::new`] refuses what this cannot compute, for which the tensors' own step remains;
 //! a law holds the two equal.
 
 mod decoder;
+mod encoder;
+mod layer;
 mod matrix;
 mod mix;
 mod mixer;
@@ -20,10 +22,12 @@ mod store;
 mod team;
 mod weights;
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 
 use self::decoder::HostDecoder;
-use crate::seq2seq::{Encoder, Seq2Seq, encode_embedded, padding_masks};
+use self::encoder::HostEncoder;
+use self::planes::{PIECES, Planes, Scratch};
+use crate::seq2seq::Seq2Seq;
 
 pub use decoder::HostState;
 pub use team::Team;
@@ -34,33 +38,31 @@ pub trait LogitSink {
     fn take(&mut self, row: usize, first_token: usize, logits: &[f32]);
 }
 
-/// A sequence-to-sequence model with a decoder of packed weights.
+/// A sequence-to-sequence model of packed weights.
 #[derive(Debug)]
 pub struct HostModel {
-    encoder: Encoder,
-    /// Whether the decoder's table is the encoder's, whose own is empty then.
-    shares_table: bool,
+    encoder: HostEncoder,
     decoder: HostDecoder,
 }
 
 impl HostModel {
     /// Takes over a model's weights, one after the other, so that memory holds them once. Gives the model back where its
-    /// layers are not known here: cells of an `evolved` model, exact GELU, and weights of 8 bits.
+    /// layers are not known here: cells of an `evolved` model, and exact GELU.
     ///
     /// # Panics
     ///
     /// The model is a training one, on a device with autodiff.
     pub fn new(model: Seq2Seq) -> Result<Self, Box<Seq2Seq>> {
-        if !HostDecoder::computes(&model.decoder) {
+        if !HostEncoder::computes(&model.encoder) || !HostDecoder::computes(&model.decoder) {
             return Err(Box::new(model));
         }
         let Seq2Seq { mut encoder, decoder } = model;
         let shares_table = decoder.embed_tokens.is_none();
+        let d_memory = encoder.embed_positions.d_model();
         let table = shares_table.then(|| encoder.embed_tokens.take_table());
         Ok(Self {
-            encoder,
-            shares_table,
             decoder: HostDecoder::take(decoder, table),
+            encoder: HostEncoder::take(encoder, d_memory, shares_table),
         })
     }
 
@@ -75,20 +77,18 @@ impl HostModel {
     ///
     /// - source: `[batch_size, source_length]`, each row ending in `</s>`
     pub fn begin(&self, source: Tensor<2, Int>, team: &mut Team) -> HostState {
-        let masks = padding_masks(&source);
-        let ids: Vec<i64> = source.to_data().iter::<i64>().collect();
-        let x = if self.shares_table {
-            let [batch_size, length] = source.dims();
-            let (vectors, d_model) = self.decoder.embed(&ids);
-            Tensor::from_data(
-                TensorData::new(vectors, [batch_size, length, d_model]),
-                &source.device(),
-            )
-        } else {
-            self.encoder.embed_tokens.forward(source.clone())
-        };
-        let features = encode_embedded(&self.encoder, x, &source, &masks);
-        self.decoder.begin(features, &ids, team)
+        let [_, length] = source.dims();
+        let tokens: Vec<u32> = source.into_data().iter::<u32>().collect();
+        let mut planes = Planes::default();
+        planes.scratch.resize_with(PIECES, Scratch::default);
+        let mut state = self.decoder.begin();
+        let embed = |token, scale, vector: &mut [f32]| self.decoder.embed(token, scale, vector);
+        for sentences in self.encoder.groups(&tokens, length) {
+            let features = self.encoder.encode(&sentences, embed, &mut planes, team);
+            self.decoder
+                .remember(&features, &sentences, &mut state, &mut planes, team);
+        }
+        state
     }
 
     /// Decodes one more token: `tokens[i]` continues row `rows[i]` of the step before, or sentence `rows[i]` at the start.

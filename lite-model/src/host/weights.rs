@@ -1,4 +1,4 @@
-//! A decoder's weights, taken out of their tensors and packed.
+//! The weights of layers, taken out of their tensors and packed.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use crate::attention::Attention;
 use crate::config::Activation;
 use crate::convolution::Convolution;
 use crate::decoder::DecoderLayer;
+use crate::encoder::EncoderLayer;
+use crate::feed_forward::FeedForward;
 use crate::linear::{Linear, LinearParts};
 use crate::long_short::{Branch, TokenMixer};
 
-/// One layer.
+/// What a layer of an encoder is, and a decoder's but for its attention to the source.
 #[derive(Debug)]
 pub(super) struct Layer {
     pub(super) branches: Vec<Mixer>,
     pub(super) mixer_norm: Norm,
-    pub(super) cross: Cross,
-    pub(super) cross_norm: Norm,
     pub(super) fc1: Matrix,
     pub(super) fc2: Matrix,
     pub(super) activation: Activation,
@@ -65,48 +65,80 @@ pub(super) enum Taps {
     },
 }
 
-/// Attention to the source.
+/// A decoder's attention to the source.
 #[derive(Debug)]
 pub(super) struct Cross {
     pub(super) query: Matrix,
     pub(super) keys_values: Matrix,
     pub(super) output: Matrix,
     pub(super) n_heads: usize,
+    pub(super) norm: Norm,
 }
 
 impl Layer {
-    /// Of a layer with an attention to a source; `parts` grows by the widths of what its branches keep.
-    pub(super) fn take(store: &mut Store, layer: DecoderLayer, d_model: usize, parts: &mut Vec<usize>) -> Option<Self> {
-        let branches = match layer.self_attn {
-            TokenMixer::Attention(attention) => vec![(d_model, Branch::Attention(attention))],
-            TokenMixer::MultiBranch(mixer) => mixer.channels.into_iter().zip(mixer.branches).collect(),
-        };
-        let mut first = 0;
-        let mut mixers = Vec::with_capacity(branches.len());
-        for (channels, branch) in branches {
-            mixers.push(Mixer::take(store, branch, first, channels, parts));
-            first += channels;
+    /// Of an encoder's layer; `parts` grows by the widths of what its branches keep.
+    pub(super) fn encoding(store: &mut Store, layer: EncoderLayer, d_model: usize, parts: &mut Vec<usize>) -> Self {
+        let branches = mixers(store, layer.self_attn, d_model, parts);
+        let (fc1, fc2, activation) = feed_forward(store, layer.feed_forward);
+        Self {
+            branches,
+            mixer_norm: norm(layer.self_attn_layer_norm),
+            fc1,
+            fc2,
+            activation,
+            final_norm: norm(layer.final_layer_norm),
+            pre_norm: layer.residual.pre_norm,
         }
+    }
+
+    /// As [`encoding`](Self::encoding), of a decoder's layer, which has an attention to a source.
+    pub(super) fn decoding(
+        store: &mut Store,
+        layer: DecoderLayer,
+        d_model: usize,
+        parts: &mut Vec<usize>,
+    ) -> Option<(Self, Cross)> {
+        let branches = mixers(store, layer.self_attn, d_model, parts);
         let cross = layer.encoder_attn?;
         let n_heads = cross.n_heads;
         let (query, keys_values, output) = attention(store, cross);
-        Some(Self {
-            branches: mixers,
+        let cross = Cross {
+            query,
+            keys_values,
+            output,
+            n_heads,
+            norm: norm(layer.encoder_attn_layer_norm?),
+        };
+        let (fc1, fc2, activation) = feed_forward(store, layer.feed_forward);
+        let layer = Self {
+            branches,
             mixer_norm: norm(layer.self_attn_layer_norm),
-            cross: Cross {
-                query,
-                keys_values,
-                output,
-                n_heads,
-            },
-            cross_norm: norm(layer.encoder_attn_layer_norm?),
-            activation: layer.feed_forward.activation,
-            fc1: matrix(store, layer.feed_forward.fc1),
-            fc2: matrix(store, layer.feed_forward.fc2),
+            fc1,
+            fc2,
+            activation,
             final_norm: norm(layer.final_layer_norm),
             pre_norm: layer.residual.pre_norm,
-        })
+        };
+        Some((layer, cross))
     }
+}
+
+fn mixers(store: &mut Store, mixer: TokenMixer, d_model: usize, parts: &mut Vec<usize>) -> Vec<Mixer> {
+    let branches = match mixer {
+        TokenMixer::Attention(attention) => vec![(d_model, Branch::Attention(attention))],
+        TokenMixer::MultiBranch(mixer) => mixer.channels.into_iter().zip(mixer.branches).collect(),
+    };
+    let mut first = 0;
+    let mut mixers = Vec::with_capacity(branches.len());
+    for (channels, branch) in branches {
+        mixers.push(Mixer::take(store, branch, first, channels, parts));
+        first += channels;
+    }
+    mixers
+}
+
+fn feed_forward(store: &mut Store, layer: FeedForward) -> (Matrix, Matrix, Activation) {
+    (matrix(store, layer.fc1), matrix(store, layer.fc2), layer.activation)
 }
 
 impl Mixer {
