@@ -11,7 +11,7 @@ use crate::decode::DecodeConfig;
 use crate::search::{HostStepper, Hypothesis, Projection, TensorStepper, beam_search};
 use crate::workers::Workers;
 
-/// A model that is ready to translate: on a CPU its decoder's weights are packed.
+/// A model that is ready to translate: on a CPU its weights are packed.
 #[derive(Debug)]
 pub struct Translator {
     decoder: Decoder,
@@ -28,12 +28,17 @@ enum Decoder {
 }
 
 impl Translator {
+    /// Whether the weights of such models are packed, and searches have memory of their own.
+    pub fn packs(config: &ModelConfig, device: &Device) -> bool {
+        is_host(device) && HostModel::computes(config)
+    }
+
     /// Takes over a model, which `config` describes, on `device`.
     ///
     /// Weights that nobody else holds are packed in place of the model's own; else memory has them twice.
     pub fn new(model: Seq2Seq, config: &ModelConfig, device: &Device) -> Self {
-        let model = if is_host(device) {
-            HostModel::new(model)
+        let model = if Self::packs(config, device) {
+            HostModel::new(model, config)
         } else {
             Err(Box::new(model))
         };

@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use clap::{Subcommand, ValueEnum};
 use experiments::{Definition, commit, machine, now};
+use lite_eval::Translator;
 use lite_eval::bench::{BURN, Measurement, Repetitions, Task, Workload, measure, simd};
+use lite_eval::memory::give_back_freed_pages;
 use serde_json::{Value as Json, json};
 
 use super::{DeviceArguments, print_json, print_table};
@@ -110,6 +112,9 @@ fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
     match task {
         Task::Train => workload.precision.check_training(&device)?,
         Task::Greedy | Task::Beam => workload.precision.check_search(&device)?,
+    }
+    if task != Task::Train && Translator::packs(&workload.model, &device) {
+        give_back_freed_pages();
     }
     let repetitions = Repetitions {
         warmup: arguments.warmup,

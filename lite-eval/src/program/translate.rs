@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::cut_message;
-use lite_eval::memory::stay_small;
+use lite_eval::memory::{give_back_freed_pages, keep_freed_pages, stay_small};
 use lite_eval::precision::Precision;
 use lite_eval::run::Run;
 use lite_eval::{Hypothesis, Translator, fit};
@@ -74,8 +74,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     precision.check_search(&device)?;
     if precision == Precision::Int8 && path.is_file() {
         stay_small();
+    } else {
+        give_back_freed_pages();
     }
     let run = Run::open_in(precision, path, &device)?;
+    if !Translator::packs(&run.model_config, &device) {
+        keep_freed_pages();
+    }
     let run = run.map_model(|model, config| Translator::new(model, config, &device));
     let config = arguments.search.config(&run.decode)?;
     let references = arguments.reference.as_deref().map(read_lines).transpose()?;

@@ -6,8 +6,7 @@ use super::layer::{Look, add_norm, feed_forward, look, product, sub_layer};
 use super::matrix::{Columns, Matrix};
 use super::mix::{Norm, SourceMemory};
 use super::mixer::{Seen, mix};
-use super::past::Past;
-use super::planes::{PIECES, Planes, Scratch, resize, rows};
+use super::planes::{Lent, Room, resize, rows};
 use super::store::Store;
 use super::team::Team;
 use super::weights::{Cross, Layer, floats, norm};
@@ -39,18 +38,10 @@ pub struct HostState {
     /// The sentence of each row.
     sources: Vec<usize>,
     longest: usize,
-    past: Past,
+    pub(super) room: Lent,
 }
 
 impl HostDecoder {
-    /// Whether a decoder's layers are among those that are computed here.
-    pub(super) fn computes(decoder: &Decoder) -> bool {
-        let is_known = |layer: &crate::decoder::DecoderLayer| {
-            layer.encoder_attn.is_some() && layer.feed_forward.activation != Activation::Gelu
-        };
-        decoder.cells.is_empty() && !decoder.layers.is_empty() && decoder.layers.iter().all(is_known)
-    }
-
     /// Packs a decoder's weights; `table` is the encoder's, where both have one.
     pub(super) fn take(decoder: Decoder, table: Option<Table>) -> Self {
         let mut store = Store::default();
@@ -69,7 +60,10 @@ impl HostDecoder {
         let mut parts = Vec::new();
         let layers = decoder.layers.into_iter();
         let layers = layers
-            .map(|layer| Layer::decoding(&mut store, layer, d_model, &mut parts).expect("looked at before"))
+            .map(|layer| {
+                Layer::decoding(&mut store, layer, d_model, &mut parts)
+                    .expect("a translator's decoder looks at its source")
+            })
             .collect();
         Self {
             store,
@@ -93,31 +87,31 @@ impl HostDecoder {
     }
 
     /// The state before the first token, of no source yet.
-    pub(super) fn begin(&self) -> HostState {
+    pub(super) fn begin(&self, mut room: Lent) -> HostState {
+        room.past.restart(&self.parts);
         HostState {
             memory: self.layers.iter().map(|_| Vec::new()).collect(),
             sources: Vec::new(),
             longest: 0,
-            past: Past::new(&self.parts),
+            room,
         }
     }
 
-    /// Adds sources, whose encoding is `features`, `[rows of the sentences, d_memory]`, to a state before the first token.
-    pub(super) fn remember(
-        &self,
-        features: &[f32],
-        sentences: &Sentences,
-        state: &mut HostState,
-        planes: &mut Planes,
-        team: &mut Team,
-    ) {
+    /// Adds sources, whose encoding `[rows of the sentences, d_memory]` is in the room, to a state before the first token.
+    pub(super) fn remember(&self, sentences: &Sentences, state: &mut HostState, team: &mut Team) {
         let n_rows = sentences.n_rows();
+        let Room {
+            memory: store,
+            encoding,
+            planes,
+            ..
+        } = &mut *state.room;
         for ((_, cross), memory) in self.layers.iter().zip(&mut state.memory) {
             let matrix = &cross.keys_values;
             let keys_values = resize(&mut planes.hidden, n_rows * matrix.d_output);
-            let features = rows(features, matrix.d_input, 0, n_rows);
+            let features = rows(&encoding.x, matrix.d_input, 0, n_rows);
             product(&self.store, matrix, features, Activation::Linear, keys_values, 0, team);
-            memory.extend(sentences.memories(keys_values, matrix.d_output / 2, cross.n_heads));
+            memory.extend(sentences.memories(store, keys_values, matrix.d_output / 2, cross.n_heads));
         }
         let n_before = state.sources.len();
         state.sources.extend((0..sentences.len()).map(|i| n_before + i));
@@ -136,8 +130,14 @@ impl HostDecoder {
     ) -> Vec<usize> {
         let (n_rows, d_model) = (rows_before.len(), self.d_model);
         assert_eq!(tokens.len(), n_rows, "a token a row");
-        let offset = state.past.n_steps();
-        state.past.advance(rows_before);
+        let Room {
+            memory: store_of_memory,
+            past,
+            planes,
+            ..
+        } = &mut *state.room;
+        let offset = past.n_steps();
+        past.advance(rows_before);
         state.sources = rows_before.iter().map(|&row| state.sources[row]).collect();
         let mut x = vec![0.0; n_rows * d_model];
         let scale = (d_model as f32).sqrt();
@@ -145,31 +145,35 @@ impl HostDecoder {
             self.table.column(&self.store, *token as usize, scale, x);
             self.positions.add_to(offset, x);
         }
-        let mut planes = Planes::default();
-        planes.scratch.resize_with(PIECES, Scratch::default);
         let last = self.layers.len() - 1;
         for scratch in &mut planes.scratch {
-            scratch.attention = vec![0.0; n_rows * state.longest];
+            scratch.attention.clear();
+            scratch.attention.resize(n_rows * state.longest, 0.0);
         }
         for (i, (layer, cross)) in self.layers.iter().enumerate() {
             let (store, pre_norm) = (&self.store, layer.pre_norm);
-            sub_layer(&mut x, &layer.mixer_norm, pre_norm, &mut planes, |x, planes| {
-                mix(
-                    store,
-                    &layer.branches,
-                    x,
-                    d_model,
-                    &mut state.past,
-                    Seen::Past,
-                    planes,
-                    team,
-                );
+            sub_layer(&mut x, &layer.mixer_norm, pre_norm, planes, |x, planes| {
+                mix(store, &layer.branches, x, d_model, past, Seen::Past, planes, team);
             });
-            sub_layer(&mut x, &cross.norm, pre_norm, &mut planes, |x, planes| {
-                let attention = (i == last).then_some(state.longest);
-                self.look_at_source(cross, x, &state.memory[i], &state.sources, attention, planes, team);
+            sub_layer(&mut x, &cross.norm, pre_norm, planes, |x, planes| {
+                let query = resize(&mut planes.hidden, n_rows * d_model);
+                let x = rows(x, d_model, 0, n_rows);
+                product(store, &cross.query, x, Activation::Linear, query, 0, team);
+                let seen = Look {
+                    queries: rows(&planes.hidden, d_model, 0, n_rows),
+                    store: store_of_memory,
+                    memory: &state.memory[i],
+                    sources: &state.sources,
+                    n_heads: cross.n_heads,
+                    attention: (i == last).then_some(state.longest),
+                };
+                let context = Columns::new(resize(&mut planes.context, n_rows * d_model), d_model, 0);
+                look(seen, context, &mut planes.scratch, team);
+                let context = rows(&planes.context, d_model, 0, n_rows);
+                let out = &mut planes.output;
+                product(store, &cross.output, context, Activation::Linear, out, 0, team);
             });
-            feed_forward(store, layer, &mut x, d_model, &mut planes, team);
+            feed_forward(store, layer, &mut x, d_model, planes, team);
         }
         if let Some(norm) = &self.norm {
             add_norm(&mut x, None, Some(norm));
@@ -181,63 +185,28 @@ impl HostDecoder {
                 sink.take(row, first, logits);
             });
         });
-        self.alignment(state, &planes.scratch)
+        alignment(state)
     }
+}
 
-    #[expect(clippy::too_many_arguments, reason = "what a layer reads, and where it writes")]
-    fn look_at_source(
-        &self,
-        cross: &Cross,
-        x: &[f32],
-        memory: &[SourceMemory],
-        sources: &[usize],
-        attention: Option<usize>,
-        planes: &mut Planes,
-        team: &mut Team,
-    ) {
-        let (n_rows, d_model) = (sources.len(), self.d_model);
-        let query = resize(&mut planes.hidden, n_rows * d_model);
-        let x = rows(x, d_model, 0, n_rows);
-        product(&self.store, &cross.query, x, Activation::Linear, query, 0, team);
-        let seen = Look {
-            queries: rows(&planes.hidden, d_model, 0, n_rows),
-            memory,
-            sources,
-            n_heads: cross.n_heads,
-            attention,
+/// For each row the source token with the most attention.
+fn alignment(state: &HostState) -> Vec<usize> {
+    let scratch = &state.room.planes.scratch;
+    let most = |(row, source): (usize, &usize)| {
+        let n_positions = state.memory[0][*source].n_positions;
+        let attention = |position: usize| -> f32 {
+            let place = row * state.longest + position;
+            scratch.iter().map(|scratch| scratch.attention[place]).sum()
         };
-        let out = Columns::new(resize(&mut planes.context, n_rows * d_model), d_model, 0);
-        look(seen, out, &mut planes.scratch, team);
-        let context = rows(&planes.context, d_model, 0, n_rows);
-        product(
-            &self.store,
-            &cross.output,
-            context,
-            Activation::Linear,
-            &mut planes.output,
-            0,
-            team,
-        );
-    }
-
-    /// For each row the source token with the most attention.
-    fn alignment(&self, state: &HostState, scratch: &[Scratch]) -> Vec<usize> {
-        let most = |(row, source): (usize, &usize)| {
-            let n_positions = state.memory[0][*source].n_positions;
-            let attention = |position: usize| -> f32 {
-                let place = row * state.longest + position;
-                scratch.iter().map(|scratch| scratch.attention[place]).sum()
-            };
-            (1..n_positions).fold(0, |best, position| {
-                if attention(position) > attention(best) {
-                    position
-                } else {
-                    best
-                }
-            })
-        };
-        state.sources.iter().enumerate().map(most).collect()
-    }
+        (1..n_positions).fold(0, |best, position| {
+            if attention(position) > attention(best) {
+                position
+            } else {
+                best
+            }
+        })
+    };
+    state.sources.iter().enumerate().map(most).collect()
 }
 
 pub(super) fn pack_table(store: &mut Store, table: Table) -> Matrix {

@@ -7,12 +7,11 @@ use super::layer::{add_norm, feed_forward, sub_layer};
 use super::matrix::{Matrix, Rows};
 use super::mix::{Norm, SourceMemory};
 use super::mixer::{Seen, mix};
-use super::past::Past;
-use super::planes::Planes;
+use super::planes::{Encoding, Planes};
 use super::store::Store;
 use super::team::Team;
 use super::weights::{Layer, norm};
-use crate::config::{Activation, PaddingMask};
+use crate::config::PaddingMask;
 use crate::encoder::EncoderLayer;
 use crate::long_short::{Branch, TokenMixer};
 use crate::positions::Positions;
@@ -35,12 +34,6 @@ pub(super) struct HostEncoder {
 }
 
 impl HostEncoder {
-    /// Whether an encoder's layers are among those that are computed here.
-    pub(super) fn computes(encoder: &Encoder) -> bool {
-        let is_known = |layer: &EncoderLayer| layer.feed_forward.activation != Activation::Gelu;
-        encoder.cells.is_empty() && encoder.layers.iter().all(is_known)
-    }
-
     /// Packs an encoder's weights; its table too, unless `shares_table`.
     pub(super) fn take(mut encoder: Encoder, d_model: usize, shares_table: bool) -> Self {
         let mut store = Store::default();
@@ -72,17 +65,19 @@ impl HostEncoder {
             .map(move |tokens| Sentences::new(tokens.chunks(length), sees_padding))
     }
 
-    /// Features of every row, `[rows, d_model]`; `embed(token, scale, vector)` is asked for vectors where the encoder has
-    /// no table.
+    /// Leaves features of every row, `[rows, d_model]`, in `room.x`; `embed(token, scale, vector)` is asked for vectors where
+    /// the encoder has no table.
     pub(super) fn encode(
         &self,
         sentences: &Sentences,
         embed: impl Fn(u32, f32, &mut [f32]),
+        room: &mut Encoding,
         planes: &mut Planes,
         team: &mut Team,
-    ) -> Vec<f32> {
+    ) {
         let (n_rows, d_model) = (sentences.n_rows(), self.d_model);
-        let mut x = vec![0.0; n_rows * d_model];
+        let Encoding { x, present, memory } = room;
+        x.resize(n_rows * d_model, 0.0);
         let scale = (d_model as f32).sqrt();
         let mut offsets = vec![0; sentences.len()];
         for (row, x) in x.chunks_exact_mut(d_model).enumerate() {
@@ -102,18 +97,18 @@ impl HostEncoder {
         let store = &self.store;
         let all: Vec<usize> = (0..n_rows).collect();
         for (layer, parts) in &self.layers {
-            let mut present = Past::new(parts);
+            present.restart(parts);
             present.advance(&all);
-            sub_layer(&mut x, &layer.mixer_norm, layer.pre_norm, planes, |x, planes| {
-                let seen = Seen::Sentences(sentences);
-                mix(store, &layer.branches, x, d_model, &mut present, seen, planes, team);
+            memory.clear();
+            sub_layer(x, &layer.mixer_norm, layer.pre_norm, planes, |x, planes| {
+                let seen = Seen::Sentences(sentences, memory);
+                mix(store, &layer.branches, x, d_model, present, seen, planes, team);
             });
-            feed_forward(store, layer, &mut x, d_model, planes, team);
+            feed_forward(store, layer, x, d_model, planes, team);
         }
         if let Some(norm) = &self.norm {
-            add_norm(&mut x, None, Some(norm));
+            add_norm(x, None, Some(norm));
         }
-        x
     }
 }
 
@@ -189,19 +184,20 @@ impl Sentences {
     }
 
     /// Keys and values of each sentence's tokens, from rows of `2 * channels`.
-    pub(super) fn memories<'a>(
-        &'a self,
-        keys_values: &'a [f32],
+    pub(super) fn memories(
+        &self,
+        store: &mut Store,
+        keys_values: &[f32],
         channels: usize,
         n_heads: usize,
-    ) -> impl Iterator<Item = SourceMemory> + use<'a> {
+    ) -> impl Iterator<Item = SourceMemory> {
         self.rows.iter().map(move |rows| {
             let tokens: Vec<&[f32]> = rows
                 .clone()
                 .filter(|row| self.tokens[*row] != PAD)
                 .map(|row| &keys_values[row * 2 * channels..][..2 * channels])
                 .collect();
-            SourceMemory::new(&tokens, channels, channels / n_heads)
+            SourceMemory::new(store, &tokens, channels, channels / n_heads)
         })
     }
 }

@@ -92,6 +92,8 @@ pub(super) fn feed_forward(
 /// `memory[sources[i]]` is what query `i` looks at; queries of one source stand together.
 pub(super) struct Look<'a> {
     pub(super) queries: Rows<'a>,
+    /// Where `memory` is.
+    pub(super) store: &'a Store,
     pub(super) memory: &'a [SourceMemory],
     pub(super) sources: &'a [usize],
     pub(super) n_heads: usize,
@@ -103,6 +105,7 @@ pub(super) struct Look<'a> {
 pub(super) fn look(look: Look<'_>, out: Columns<'_>, scratch: &mut [Scratch], team: &mut Team) {
     let Look {
         queries,
+        store,
         memory,
         sources,
         n_heads,
@@ -115,6 +118,7 @@ pub(super) fn look(look: Look<'_>, out: Columns<'_>, scratch: &mut [Scratch], te
             vectorised(CrossAttention {
                 queries,
                 rows: first..first + rows.len(),
+                store,
                 memory: &memory[rows[0]],
                 heads: heads.clone(),
                 out,

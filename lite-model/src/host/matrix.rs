@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::store::{Line, Place, Store};
+use super::store::{Line, Place, Store, flat};
 use crate::config::Activation;
 use crate::kernels::int8::Int8Matrix;
 use crate::simd::{Arithmetic, Kernel, exp, prefetch, vectorised};
@@ -440,12 +440,6 @@ impl<F: FnMut(usize, usize, &[f32])> Kernel for MultiplyInto<'_, F> {
             }
         });
     }
-}
-
-#[inline(always)]
-fn flat(lines: &[Line]) -> &[f32] {
-    // SAFETY: a line is its numbers, without padding.
-    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * Line::WIDTH) }
 }
 
 /// `value * sigmoid(gate)` of rows `[value, gate]`, columns `range` of the halves.

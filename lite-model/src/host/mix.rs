@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::matrix::{Columns, Rows, TILE_ROWS, each_tile, tile};
 use super::past::Past;
-use super::store::Line;
+use super::store::{Line, Place, Store};
 use crate::simd::{Arithmetic, Kernel, LANES, add_scaled, dot, softmax, sum_lanes};
 
 /// Attention of the present position to itself and all before.
@@ -73,28 +73,20 @@ impl Kernel for SelfAttention<'_> {
 /// packed matrices: for each head keys `[head_size, positions]` and values `[positions, head_size]`.
 #[derive(Debug)]
 pub(super) struct SourceMemory {
-    lines: Vec<Line>,
+    place: Place,
     pub(super) n_positions: usize,
     head_size: usize,
 }
 
 impl SourceMemory {
     /// Of a row of `2 * channels` for each position: keys, then values.
-    pub(super) fn new(keys_values: &[&[f32]], channels: usize, head_size: usize) -> Self {
+    pub(super) fn new(store: &mut Store, keys_values: &[&[f32]], channels: usize, head_size: usize) -> Self {
         let n_positions = keys_values.len();
-        let mut memory = Self {
-            lines: Vec::new(),
-            n_positions,
-            head_size,
-        };
         let n_heads = channels / head_size;
-        memory.lines = vec![Line::ZERO; n_heads * memory.lines_of_head()];
-        let n_keys = memory.position_panels() * head_size;
-        for (head, lines) in memory
-            .lines
-            .chunks_exact_mut(n_keys + head_size.div_ceil(Line::WIDTH) * n_positions)
-            .enumerate()
-        {
+        let n_keys = n_positions.div_ceil(Line::WIDTH) * head_size;
+        let n_lines = lines_of_head(n_positions, head_size);
+        let place = store.take(n_heads * n_lines);
+        for (head, lines) in store.lines_mut(&place).chunks_exact_mut(n_lines).enumerate() {
             let (keys, values) = lines.split_at_mut(n_keys);
             for (position, row) in keys_values.iter().enumerate() {
                 let (panel, lane) = (position / Line::WIDTH, position % Line::WIDTH);
@@ -105,16 +97,21 @@ impl SourceMemory {
                 }
             }
         }
-        memory
+        Self {
+            place,
+            n_positions,
+            head_size,
+        }
     }
 
     fn position_panels(&self) -> usize {
         self.n_positions.div_ceil(Line::WIDTH)
     }
+}
 
-    fn lines_of_head(&self) -> usize {
-        self.position_panels() * self.head_size + self.head_size.div_ceil(Line::WIDTH) * self.n_positions
-    }
+/// Lines of the keys and values of a head.
+fn lines_of_head(n_positions: usize, head_size: usize) -> usize {
+    n_positions.div_ceil(Line::WIDTH) * head_size + head_size.div_ceil(Line::WIDTH) * n_positions
 }
 
 /// Attention of the rows of one sentence to its source.
@@ -122,6 +119,8 @@ pub(super) struct CrossAttention<'a> {
     /// `[rows, channels]`, not scaled yet; from `first_row` on those of the sentence.
     pub(super) queries: Rows<'a>,
     pub(super) rows: Range<usize>,
+    /// Where `memory` is.
+    pub(super) store: &'a Store,
     pub(super) memory: &'a SourceMemory,
     pub(super) heads: Range<usize>,
     pub(super) out: Columns<'a>,
@@ -142,8 +141,9 @@ impl Kernel for CrossAttention<'_> {
         self.scores.resize(stride * TILE_ROWS, 0.0);
         let (rows, queries) = (self.rows.clone(), self.queries);
         let mut found = [Line::ZERO; TILE_ROWS];
+        let (all, n_lines) = (self.store.lines(&memory.place), lines_of_head(n_positions, head_size));
         for head in self.heads.clone() {
-            let lines = &memory.lines[head * memory.lines_of_head()..][..memory.lines_of_head()];
+            let lines = &all[head * n_lines..][..n_lines];
             let (keys, values) = lines.split_at(memory.position_panels() * head_size);
             each_tile!(rows.len(), row, R, {
                 let first_row = rows.start + row;

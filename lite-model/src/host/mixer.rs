@@ -15,12 +15,11 @@ use crate::config::Activation;
 use crate::simd::vectorised;
 
 /// What a row's branches look at.
-#[derive(Clone, Copy)]
 pub(super) enum Seen<'a> {
     /// The row itself and its ancestors: a step of a decoder.
     Past,
-    /// All rows of its sentence: an encoder.
-    Sentences(&'a Sentences),
+    /// All rows of its sentence, an encoder; with room for their keys and values.
+    Sentences(&'a Sentences, &'a mut Store),
 }
 
 /// The branches of a layer, each of which writes its part of the open step of `past` and its columns of `planes.output`.
@@ -31,7 +30,7 @@ pub(super) fn mix(
     x: &[f32],
     d_model: usize,
     past: &mut Past,
-    seen: Seen<'_>,
+    mut seen: Seen<'_>,
     planes: &mut Planes,
     team: &mut Team,
 ) {
@@ -49,19 +48,21 @@ pub(super) fn mix(
                 product(store, query, input, Activation::Linear, plane, 0, team);
                 let present = past.present_mut(mixer.part);
                 product(store, keys_values, input, Activation::Linear, present, 0, team);
-                match seen {
+                match &mut seen {
                     Seen::Past => attend(mixer, n_rows, past, branch, team),
-                    Seen::Sentences(sentences) => {
-                        let context = resize(&mut branch.context, n_rows * mixer.channels);
+                    Seen::Sentences(sentences, store) => {
+                        let present = past.present(mixer.part);
+                        let memory = sentences.memories(store, present, mixer.channels, mixer.n_heads);
+                        let memory: Vec<_> = memory.collect();
                         let seen = Look {
                             queries: rows(&branch.query, mixer.channels, 0, n_rows),
-                            memory: &sentences
-                                .memories(past.present(mixer.part), mixer.channels, mixer.n_heads)
-                                .collect::<Vec<_>>(),
+                            store,
+                            memory: &memory,
                             sources: sentences.of_rows(),
                             n_heads: mixer.n_heads,
                             attention: None,
                         };
+                        let context = resize(&mut branch.context, n_rows * mixer.channels);
                         look(
                             seen,
                             Columns::new(context, mixer.channels, 0),
@@ -79,8 +80,8 @@ pub(super) fn mix(
                 kernel_size,
                 output,
             } => {
-                let masked = match seen {
-                    Seen::Sentences(sentences) if sentences.have_padding() => {
+                let masked = match &seen {
+                    Seen::Sentences(sentences, _) if sentences.have_padding() => {
                         sentences.without_padding(input, mixer.channels)
                     }
                     _ => Vec::new(),
@@ -109,7 +110,7 @@ pub(super) fn mix(
                     kernel_size: *kernel_size,
                     n_rows,
                 };
-                filter.convolve(past, seen, out, &mut planes.scratch, team);
+                filter.convolve(past, &seen, out, &mut planes.scratch, team);
                 output.as_ref()
             }
         };
@@ -191,7 +192,7 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn convolve(self, past: &'a Past, seen: Seen<'a>, out: Columns<'a>, scratch: &mut [Scratch], team: &mut Team) {
+    fn convolve(self, past: &'a Past, seen: &Seen<'a>, out: Columns<'a>, scratch: &mut [Scratch], team: &mut Team) {
         let (kernel_size, part, channels) = (self.kernel_size, self.mixer.part, self.mixer.channels);
         match seen {
             Seen::Past => {
@@ -204,7 +205,7 @@ impl<'a> Filter<'a> {
                 };
                 self.run(window, out, scratch, team);
             }
-            Seen::Sentences(sentences) => {
+            Seen::Sentences(sentences, _) => {
                 let values = past.present(part);
                 let window = |row: usize, line: &mut Vec<&'a [f32]>| {
                     let (sentence, left) = (sentences.around(row), kernel_size / 2);

@@ -26,7 +26,8 @@ use burn::tensor::{Int, Tensor};
 
 use self::decoder::HostDecoder;
 use self::encoder::HostEncoder;
-use self::planes::{PIECES, Planes, Scratch};
+use self::planes::{Room, Rooms};
+use crate::config::{Activation, Architecture, ModelConfig};
 use crate::seq2seq::Seq2Seq;
 
 pub use decoder::HostState;
@@ -43,17 +44,23 @@ pub trait LogitSink {
 pub struct HostModel {
     encoder: HostEncoder,
     decoder: HostDecoder,
+    rooms: Rooms,
 }
 
 impl HostModel {
-    /// Takes over a model's weights, one after the other, so that memory holds them once. Gives the model back where its
-    /// layers are not known here: cells of an `evolved` model, and exact GELU.
+    /// Whether models of this kind are known here: all but those with cells (`evolved`), and with exact GELU.
+    pub fn computes(config: &ModelConfig) -> bool {
+        config.architecture != Architecture::Evolved && config.activation != Activation::Gelu
+    }
+
+    /// Takes over a model's weights, one after the other, so that memory holds them once. Gives the model, which `config`
+    /// describes, back where it is not known here.
     ///
     /// # Panics
     ///
     /// The model is a training one, on a device with autodiff.
-    pub fn new(model: Seq2Seq) -> Result<Self, Box<Seq2Seq>> {
-        if !HostEncoder::computes(&model.encoder) || !HostDecoder::computes(&model.decoder) {
+    pub fn new(model: Seq2Seq, config: &ModelConfig) -> Result<Self, Box<Seq2Seq>> {
+        if !Self::computes(config) {
             return Err(Box::new(model));
         }
         let Seq2Seq { mut encoder, decoder } = model;
@@ -63,6 +70,7 @@ impl HostModel {
         Ok(Self {
             decoder: HostDecoder::take(decoder, table),
             encoder: HostEncoder::take(encoder, d_memory, shares_table),
+            rooms: Rooms::default(),
         })
     }
 
@@ -79,14 +87,12 @@ impl HostModel {
     pub fn begin(&self, source: Tensor<2, Int>, team: &mut Team) -> HostState {
         let [_, length] = source.dims();
         let tokens: Vec<u32> = source.into_data().iter::<u32>().collect();
-        let mut planes = Planes::default();
-        planes.scratch.resize_with(PIECES, Scratch::default);
-        let mut state = self.decoder.begin();
+        let mut state = self.decoder.begin(self.rooms.lend());
         let embed = |token, scale, vector: &mut [f32]| self.decoder.embed(token, scale, vector);
         for sentences in self.encoder.groups(&tokens, length) {
-            let features = self.encoder.encode(&sentences, embed, &mut planes, team);
-            self.decoder
-                .remember(&features, &sentences, &mut state, &mut planes, team);
+            let Room { encoding, planes, .. } = &mut *state.room;
+            self.encoder.encode(&sentences, embed, encoding, planes, team);
+            self.decoder.remember(&sentences, &mut state, team);
         }
         state
     }

@@ -3,9 +3,12 @@
 //! Each is written once and stays where it is. When the hypotheses of a beam change places, only a table of who descends
 //! from whom is rewritten, so that nothing is copied and hypotheses share what they have in common.
 
+use super::store::{Line, Place, Store};
+
 /// A block of numbers for every step so far, in it a row for every hypothesis of that step.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Past {
+    store: Store,
     /// Where each part of a row begins, were all rows one; at the end their sum.
     offsets: Vec<usize>,
     steps: Vec<Step>,
@@ -15,22 +18,22 @@ pub(super) struct Past {
 
 #[derive(Debug)]
 struct Step {
-    values: Vec<f32>,
+    values: Place,
     n_rows: usize,
 }
 
 impl Past {
-    /// Rows of parts of the given widths.
-    pub(super) fn new(widths: &[usize]) -> Self {
-        let sums = widths.iter().scan(0, |sum, width| {
+    /// Forgets all steps, in whose memory now come rows of parts of the given widths.
+    pub(super) fn restart(&mut self, widths: &[usize]) {
+        self.store.clear();
+        self.steps.clear();
+        self.ancestors.clear();
+        self.offsets.clear();
+        self.offsets.push(0);
+        self.offsets.extend(widths.iter().scan(0, |sum, width| {
             *sum += width;
             Some(*sum)
-        });
-        Self {
-            offsets: std::iter::once(0).chain(sums).collect(),
-            steps: Vec::new(),
-            ancestors: Vec::new(),
-        }
+        }));
     }
 
     pub(super) fn n_steps(&self) -> usize {
@@ -48,7 +51,7 @@ impl Past {
         self.ancestors = ancestors;
         let width = self.offsets.last().copied().unwrap_or(0);
         self.steps.push(Step {
-            values: vec![0.0; rows.len() * width],
+            values: self.store.take((rows.len() * width).div_ceil(Line::WIDTH)),
             n_rows: rows.len(),
         });
     }
@@ -56,14 +59,14 @@ impl Past {
     /// A part of all rows of the step that is open, side by side.
     pub(super) fn present(&self, part: usize) -> &[f32] {
         let step = &self.steps[self.steps.len() - 1];
-        &step.values[step.n_rows * self.offsets[part]..step.n_rows * self.offsets[part + 1]]
+        &self.store.numbers(&step.values)[step.n_rows * self.offsets[part]..step.n_rows * self.offsets[part + 1]]
     }
 
     /// As [`present`](Self::present), to be written.
     pub(super) fn present_mut(&mut self, part: usize) -> &mut [f32] {
-        let last = self.steps.len() - 1;
-        let step = &mut self.steps[last];
-        &mut step.values[step.n_rows * self.offsets[part]..step.n_rows * self.offsets[part + 1]]
+        let step = &self.steps[self.steps.len() - 1];
+        &mut self.store.numbers_mut(&step.values)
+            [step.n_rows * self.offsets[part]..step.n_rows * self.offsets[part + 1]]
     }
 
     /// A part of the ancestor of `row` at step `step`.
@@ -72,7 +75,7 @@ impl Past {
         let width = self.offsets[part + 1] - self.offsets[part];
         let ancestor = self.ancestors[row * self.steps.len() + step] as usize;
         let step = &self.steps[step];
-        &step.values[step.n_rows * self.offsets[part] + ancestor * width..][..width]
+        &self.store.numbers(&step.values)[step.n_rows * self.offsets[part] + ancestor * width..][..width]
     }
 
     /// A part of the ancestors of `row`, and of itself, from step `first` on.
@@ -89,7 +92,10 @@ mod tests {
 
     #[test]
     fn a_row_sees_its_own_ancestors() {
-        let mut past = Past::new(&[2, 1]);
+        let mut past = Past::default();
+        past.restart(&[3]);
+        past.advance(&[0; 5]);
+        past.restart(&[2, 1]);
         let mut names: Vec<Vec<f32>> = vec![vec![]; 3];
         for (step, rows) in [&[0, 1, 2][..], &[2, 2, 0, 1], &[1, 0], &[1, 1, 0]]
             .into_iter()

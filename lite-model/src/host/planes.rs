@@ -1,8 +1,76 @@
-//! Memory for the results of a step's parts, used again by every layer.
+//! Memory for what a search computes and remembers, used again by every layer, step and search.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::matrix::Rows;
+use super::past::Past;
+use super::store::Store;
 
-/// Results of the parts of a layer, whose memory is used again and again.
+/// What a search needs.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// Keys and values of the sources.
+    pub(super) memory: Store,
+    pub(super) past: Past,
+    pub(super) encoding: Encoding,
+    pub(super) planes: Planes,
+}
+
+/// What a layer of the encoder computes for its branches.
+#[derive(Debug, Default)]
+pub(super) struct Encoding {
+    pub(super) x: Vec<f32>,
+    pub(super) present: Past,
+    pub(super) memory: Store,
+}
+
+/// Rooms that no search is using.
+#[derive(Debug, Default)]
+pub(super) struct Rooms(Arc<Mutex<Vec<Room>>>);
+
+/// A room while a search uses it; then it goes back.
+#[derive(Debug)]
+pub(super) struct Lent {
+    room: Room,
+    owner: Arc<Mutex<Vec<Room>>>,
+}
+
+impl Rooms {
+    pub(super) fn lend(&self) -> Lent {
+        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut room = spare.unwrap_or_default();
+        room.memory.clear();
+        room.planes.scratch.resize_with(PIECES, Scratch::default);
+        Lent {
+            room,
+            owner: Arc::clone(&self.0),
+        }
+    }
+}
+
+impl Deref for Lent {
+    type Target = Room;
+
+    fn deref(&self) -> &Room {
+        &self.room
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Room {
+        &mut self.room
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let room = std::mem::take(&mut self.room);
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner).push(room);
+    }
+}
+
+/// Results of the parts of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Planes {
     pub(super) normed: Vec<f32>,

@@ -80,7 +80,7 @@ fn sources_and_steps_on_the_host_equal_the_full_pass() {
     let leaking = leaking.filter(ModelConfig::depends_on_padding);
     for (i, config) in configs().into_iter().chain(leaking).enumerate() {
         let model = model(&config, &device);
-        let host = match HostModel::new(model.clone()) {
+        let host = match HostModel::new(model.clone(), &config) {
             Ok(host) => host,
             Err(_) => {
                 assert_eq!(config.architecture, Architecture::Evolved);

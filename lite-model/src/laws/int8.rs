@@ -101,7 +101,7 @@ fn a_step_on_the_host_is_in_8_bits_too() {
         let model = model(&config, &device).to_int8();
         let memory = model.encode(source(&device));
         let mut state = model.begin(&memory);
-        let Ok(host) = HostModel::new(model.clone()) else {
+        let Ok(host) = HostModel::new(model.clone(), &config) else {
             assert_eq!(config.architecture, Architecture::Evolved);
             continue;
         };

@@ -95,6 +95,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     arguments.device.device.open()?;
     std::fs::create_dir_all(&arguments.out).with_context(|| format!("`{}`", arguments.out.display()))?;
     let path = arguments.out.join(format!("{}.json", arguments.name));
+    // A measurement that is stopped leaves the record of an earlier one as it was, and what it found beside it.
+    let part = arguments.out.join(format!("{}.json.part", arguments.name));
     let mut pairs = Pairs {
         date: now(),
         commit: commit(),
@@ -107,9 +109,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         pairs.rows.push(measure(arguments, &workload)?);
         pairs.date = now();
         let json = serde_json::to_string_pretty(&pairs)? + "\n";
-        write_atomically(&path, |file| file.write_all(json.as_bytes()))
-            .with_context(|| format!("`{}`", path.display()))?;
+        write_atomically(&part, |file| file.write_all(json.as_bytes()))
+            .with_context(|| format!("`{}`", part.display()))?;
     }
+    std::fs::rename(&part, &path).with_context(|| format!("`{}`", path.display()))?;
     if arguments.json {
         return print_json(&pairs);
     }
