@@ -119,3 +119,40 @@ fn sources_and_steps_on_the_host_equal_the_full_pass() {
         }
     }
 }
+
+/// Sources are encoded in groups, whose memory is used again: no group sees another, and no search the one before.
+#[test]
+fn a_source_is_encoded_the_same_in_any_company() {
+    let device = Device::flex();
+    let pad = PAD as i32;
+    let few = vec![
+        vec![5, 9, 4, 17, 8, 2],
+        vec![pad, pad, pad, 4, 19, 2],
+        vec![pad, 3, 6, 6, 5, 2],
+    ];
+    // More rows than one group has.
+    let many: Vec<Vec<i32>> = few.iter().cycle().take(40 * few.len()).cloned().collect();
+    let config = ModelConfig {
+        padding_mask: PaddingMask::BeforeProjection,
+        ..configs().swap_remove(0)
+    };
+    let Ok(host) = HostModel::new(model(&config, &device), &config) else {
+        panic!("{config:?} is known");
+    };
+    let mut team = Team::new(1);
+    let mut logits = |sources: &[Vec<i32>]| -> Vec<Vec<f32>> {
+        let data = burn::tensor::TensorData::new(sources.concat(), [sources.len(), 6]);
+        let mut state = host.begin(Tensor::from_data(data, &device), &mut team);
+        let rows: Vec<usize> = (0..sources.len()).collect();
+        let mut sinks = vec![Collected::default()];
+        host.step(&vec![2; rows.len()], &rows, &mut state, &mut team, &mut sinks);
+        rows.iter().map(|&row| joined(&sinks, row)).collect()
+    };
+    let alone = logits(&few);
+    let together = logits(&many);
+    assert_ne!(alone[0], alone[1]);
+    for (i, found) in together.iter().enumerate() {
+        assert_eq!(*found, alone[i % few.len()], "sentence {i}");
+    }
+    assert_eq!(logits(&few), alone);
+}
