@@ -162,8 +162,9 @@ impl Seq2Seq {
     /// (see [`kernels::int8`](crate::kernels::int8)). The rest stays in floats: norms, biases, filters of convolutions and
     /// attention between positions.
     pub fn to_int8(mut self) -> Self {
-        self.each_linear(&mut Linear::quantise);
+        // The largest first, while there is nothing in 8 bits beside its floats.
         self.tables().into_iter().for_each(Embedding::quantise);
+        self.each_linear(&mut Linear::quantise);
         if let Some(weight) = self.decoder.embed_out.take() {
             self.decoder.int8_projection = Some(Arc::new(quantised(weight.into_value())));
         }
