@@ -15,26 +15,32 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 #[derive(Debug)]
 pub struct Workers {
     n_threads: usize,
+    /// Whether pieces are computed by the thread that asks.
+    is_asking: bool,
     /// A pool of one thread each: what runs inside computes on that thread, however large its matrices are. They are
-    /// started with the first work that there is more than one piece of.
+    /// started with the first work for them.
     pools: OnceLock<Vec<ThreadPool>>,
 }
 
 impl Workers {
-    /// For tensors of `device`: on a CPU as many as the threads that rayon would use (the cores, or `RAYON_NUM_THREADS`),
-    /// one for an accelerator.
+    /// For tensors of `device`: on a CPU as many as the threads that rayon would use (the cores, or `RAYON_NUM_THREADS`);
+    /// for an accelerator the one that asks, whose queue of work it is.
     pub fn for_device(device: &Device) -> Self {
-        Self::with_threads(if is_host(device) {
-            rayon::current_num_threads()
-        } else {
-            1
-        })
+        Self {
+            is_asking: !is_host(device),
+            ..Self::with_threads(if is_host(device) {
+                rayon::current_num_threads()
+            } else {
+                1
+            })
+        }
     }
 
-    /// `n_threads`, or fewer if the system gives no more; with one, pieces are computed by the thread that asks.
+    /// `n_threads`, or fewer if the system gives no more.
     pub fn with_threads(n_threads: usize) -> Self {
         Self {
             n_threads: n_threads.max(1),
+            is_asking: false,
             pools: OnceLock::new(),
         }
     }
@@ -50,14 +56,19 @@ impl Workers {
     ///
     /// When `work` does.
     pub fn each<T: Send, R: Send>(&self, pieces: Vec<T>, work: impl Fn(usize, T) -> R + Sync, mut take: impl FnMut(R)) {
-        let pools = if self.n_threads > 1 && pieces.len() > 1 {
-            self.pools()
-        } else {
-            &[]
+        // One piece alone has the operations' own threads. But where there is one thread for all, it is the pool's: outside of
+        // it, each operation that could use threads would wake one, and wait for it.
+        let pools = match self.n_threads {
+            1 if !self.is_asking => self.pools(),
+            _ if pieces.len() > 1 => self.pools(),
+            _ => &[],
         };
-        if pools.is_empty() {
+        if let [] | [_] = pools {
             for (i, piece) in pieces.into_iter().enumerate() {
-                take(work(i, piece));
+                take(match pools {
+                    [pool] => pool.install(|| work(i, piece)),
+                    _ => work(i, piece),
+                });
             }
             return;
         }
@@ -130,8 +141,11 @@ mod tests {
 
     #[test]
     fn a_worker_computes_on_one_thread() {
-        let workers = Workers::with_threads(2);
-        workers.each(vec![(); 4], |_, ()| rayon::current_num_threads(), |n| assert_eq!(n, 1));
+        for n_threads in [1, 2] {
+            let in_a_pool = |_, ()| (rayon::current_thread_index(), rayon::current_num_threads());
+            let workers = Workers::with_threads(n_threads);
+            workers.each(vec![(); 4], in_a_pool, |found| assert_eq!(found, (Some(0), 1)));
+        }
     }
 
     #[test]
