@@ -37,7 +37,7 @@ impl Translator {
     ///
     /// Weights that nobody else holds are packed in place of the model's own; else memory has them twice.
     pub fn new(model: Seq2Seq, config: &ModelConfig, device: &Device) -> Self {
-        let model = if Self::packs(config, device) {
+        let model = if is_host(device) {
             HostModel::new(model, config)
         } else {
             Err(Box::new(model))

@@ -15,10 +15,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 #[derive(Debug)]
 pub struct Workers {
     n_threads: usize,
-    /// Whether pieces are computed by the thread that asks.
-    is_asking: bool,
     /// A pool of one thread each: what runs inside computes on that thread, however large its matrices are. They are
-    /// started with the first work for them.
+    /// started with the first work for them; without any, the thread that asks computes.
     pools: OnceLock<Vec<ThreadPool>>,
 }
 
@@ -26,13 +24,12 @@ impl Workers {
     /// For tensors of `device`: on a CPU as many as the threads that rayon would use (the cores, or `RAYON_NUM_THREADS`);
     /// for an accelerator the one that asks, whose queue of work it is.
     pub fn for_device(device: &Device) -> Self {
+        if is_host(device) {
+            return Self::with_threads(rayon::current_num_threads());
+        }
         Self {
-            is_asking: !is_host(device),
-            ..Self::with_threads(if is_host(device) {
-                rayon::current_num_threads()
-            } else {
-                1
-            })
+            n_threads: 1,
+            pools: OnceLock::from(Vec::new()),
         }
     }
 
@@ -40,7 +37,6 @@ impl Workers {
     pub fn with_threads(n_threads: usize) -> Self {
         Self {
             n_threads: n_threads.max(1),
-            is_asking: false,
             pools: OnceLock::new(),
         }
     }
@@ -58,10 +54,10 @@ impl Workers {
     pub fn each<T: Send, R: Send>(&self, pieces: Vec<T>, work: impl Fn(usize, T) -> R + Sync, mut take: impl FnMut(R)) {
         // One piece alone has the operations' own threads. But where there is one thread for all, it is the pool's: outside of
         // it, each operation that could use threads would wake one, and wait for it.
-        let pools = match self.n_threads {
-            1 if !self.is_asking => self.pools(),
-            _ if pieces.len() > 1 => self.pools(),
-            _ => &[],
+        let pools = if self.n_threads == 1 || pieces.len() > 1 {
+            self.pools()
+        } else {
+            &[]
         };
         if let [] | [_] = pools {
             for (i, piece) in pieces.into_iter().enumerate() {

@@ -72,13 +72,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => Precision::F32,
     };
     precision.check_search(&device)?;
-    if precision == Precision::Int8 && path.is_file() {
+    let is_small = precision == Precision::Int8 && path.is_file();
+    if is_small {
         stay_small();
     } else {
         give_back_freed_pages();
     }
     let run = Run::open_in(precision, path, &device)?;
-    if !Translator::packs(&run.model_config, &device) {
+    if !is_small && !Translator::packs(&run.model_config, &device) {
         keep_freed_pages();
     }
     let run = run.map_model(|model, config| Translator::new(model, config, &device));

@@ -38,7 +38,7 @@ pub(crate) struct Shape {
     is_causal: bool,
     pub(crate) is_gated: bool,
     pub(crate) weight_softmax: bool,
-    pub(crate) padding_mask: PaddingMask,
+    padding_mask: PaddingMask,
 }
 
 /// The last `kernel_size - 1` inputs of the filter, oldest first: `[rows, kernel_size - 1, channels]`.

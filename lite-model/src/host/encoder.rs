@@ -11,9 +11,6 @@ use super::planes::{Encoding, Planes};
 use super::store::Store;
 use super::team::Team;
 use super::weights::{Layer, norm};
-use crate::config::PaddingMask;
-use crate::encoder::EncoderLayer;
-use crate::long_short::{Branch, TokenMixer};
 use crate::positions::Positions;
 use crate::seq2seq::Encoder;
 use crate::tokens::PAD;
@@ -29,16 +26,16 @@ pub(super) struct HostEncoder {
     layers: Vec<(Layer, Vec<usize>)>,
     norm: Option<Norm>,
     d_model: usize,
-    /// Whether padding leaks into the sentences: see [`PaddingMask::BeforeProjection`].
+    /// Whether padding leaks into the sentences: see [`ModelConfig::depends_on_padding`](crate::ModelConfig::depends_on_padding).
     sees_padding: bool,
 }
 
 impl HostEncoder {
     /// Packs an encoder's weights; its table too, unless `shares_table`.
-    pub(super) fn take(mut encoder: Encoder, d_model: usize, shares_table: bool) -> Self {
+    pub(super) fn take(mut encoder: Encoder, shares_table: bool, sees_padding: bool) -> Self {
+        let d_model = encoder.embed_positions.d_model();
         let mut store = Store::default();
         let table = (!shares_table).then(|| pack_table(&mut store, encoder.embed_tokens.take_table()));
-        let sees_padding = encoder.layers.iter().any(sees_padding);
         let layers = encoder.layers.into_iter().map(|layer| {
             let mut parts = Vec::new();
             (Layer::encoding(&mut store, layer, d_model, &mut parts), parts)
@@ -110,19 +107,6 @@ impl HostEncoder {
             add_norm(x, None, Some(norm));
         }
     }
-}
-
-/// Whether a layer's output at a token depends on padding beside it.
-fn sees_padding(layer: &EncoderLayer) -> bool {
-    let TokenMixer::MultiBranch(mixer) = &layer.self_attn else {
-        return false;
-    };
-    mixer.branches.iter().any(|branch| match branch {
-        Branch::Attention(_) => false,
-        Branch::Convolution(branch) => {
-            branch.shape.padding_mask == PaddingMask::BeforeProjection && branch.linear1.is_some()
-        }
-    })
 }
 
 /// Sentences one after the other, a token a row.

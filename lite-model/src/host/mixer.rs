@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::encoder::Sentences;
 use super::layer::{Look, look, product};
-use super::matrix::{Columns, Gate, Rows};
+use super::matrix::{Columns, Gate, Matrix, Rows};
 use super::mix::{Convolve, SelfAttention};
 use super::past::Past;
 use super::planes::{BranchPlanes, PIECES, Planes, SMALL, Scratch, resize, rows};
@@ -126,7 +126,7 @@ pub(super) fn mix(
 fn signal(
     store: &Store,
     mixer: &Mixer,
-    matrix: Option<&super::matrix::Matrix>,
+    matrix: Option<&Matrix>,
     is_gated: bool,
     input: Rows<'_>,
     past: &mut Past,

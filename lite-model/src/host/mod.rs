@@ -65,11 +65,10 @@ impl HostModel {
         }
         let Seq2Seq { mut encoder, decoder } = model;
         let shares_table = decoder.embed_tokens.is_none();
-        let d_memory = encoder.embed_positions.d_model();
         let table = shares_table.then(|| encoder.embed_tokens.take_table());
         Ok(Self {
             decoder: HostDecoder::take(decoder, table),
-            encoder: HostEncoder::take(encoder, d_memory, shares_table),
+            encoder: HostEncoder::take(encoder, shares_table, config.depends_on_padding()),
             rooms: Rooms::default(),
         })
     }

@@ -13,7 +13,6 @@ use crate::config::Activation;
 use crate::convolution::Convolution;
 use crate::decoder::DecoderLayer;
 use crate::encoder::EncoderLayer;
-use crate::feed_forward::FeedForward;
 use crate::linear::{Linear, LinearParts};
 use crate::long_short::{Branch, TokenMixer};
 
@@ -79,13 +78,12 @@ impl Layer {
     /// Of an encoder's layer; `parts` grows by the widths of what its branches keep.
     pub(super) fn encoding(store: &mut Store, layer: EncoderLayer, d_model: usize, parts: &mut Vec<usize>) -> Self {
         let branches = mixers(store, layer.self_attn, d_model, parts);
-        let (fc1, fc2, activation) = feed_forward(store, layer.feed_forward);
         Self {
             branches,
             mixer_norm: norm(layer.self_attn_layer_norm),
-            fc1,
-            fc2,
-            activation,
+            activation: layer.feed_forward.activation,
+            fc1: matrix(store, layer.feed_forward.fc1),
+            fc2: matrix(store, layer.feed_forward.fc2),
             final_norm: norm(layer.final_layer_norm),
             pre_norm: layer.residual.pre_norm,
         }
@@ -98,7 +96,6 @@ impl Layer {
         d_model: usize,
         parts: &mut Vec<usize>,
     ) -> Option<(Self, Cross)> {
-        let branches = mixers(store, layer.self_attn, d_model, parts);
         let cross = layer.encoder_attn?;
         let n_heads = cross.n_heads;
         let (query, keys_values, output) = attention(store, cross);
@@ -109,16 +106,15 @@ impl Layer {
             n_heads,
             norm: norm(layer.encoder_attn_layer_norm?),
         };
-        let (fc1, fc2, activation) = feed_forward(store, layer.feed_forward);
-        let layer = Self {
-            branches,
-            mixer_norm: norm(layer.self_attn_layer_norm),
-            fc1,
-            fc2,
-            activation,
-            final_norm: norm(layer.final_layer_norm),
-            pre_norm: layer.residual.pre_norm,
+        // The rest is what an encoder's layer is.
+        let layer = EncoderLayer {
+            self_attn: layer.self_attn,
+            self_attn_layer_norm: layer.self_attn_layer_norm,
+            feed_forward: layer.feed_forward,
+            final_layer_norm: layer.final_layer_norm,
+            residual: layer.residual,
         };
+        let layer = Self::encoding(store, layer, d_model, parts);
         Some((layer, cross))
     }
 }
@@ -135,10 +131,6 @@ fn mixers(store: &mut Store, mixer: TokenMixer, d_model: usize, parts: &mut Vec<
         first += channels;
     }
     mixers
-}
-
-fn feed_forward(store: &mut Store, layer: FeedForward) -> (Matrix, Matrix, Activation) {
-    (matrix(store, layer.fc1), matrix(store, layer.fc2), layer.activation)
 }
 
 impl Mixer {
