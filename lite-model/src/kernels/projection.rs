@@ -1,10 +1,10 @@
-//! The vocabulary projection with the loss behind it: rows in chunks whose logits are held in one buffer, in which their
+//! The vocabulary projection with the loss behind it: rows in chunks, in whose logits their
 //! gradient takes their place; the gradients of features and projection are made on the way and wait for the backward
 //! pass.
 
 use burn::tensor::Tensor;
 
-use super::array::{Matrix, Rows, compact, dims, layer_product, tensor, values};
+use super::array::{Matrix, Rows, compact, dims, layer_product, layer_product_of, tensor, values};
 use super::graph::{open, record};
 use super::vector::vectorised;
 use crate::loss::{HOST_LOGITS, PAD, rows::label_smoothed_rows};
@@ -33,7 +33,6 @@ pub(super) fn loss(
 
     let mut to_features = vec![0.0; features.n_rows * d_model];
     let mut to_projection = vec![0.0; vocabulary * d_model];
-    let mut logits = vec![0.0; size * vocabulary];
     let [mut rows, mut to_rows] = [(); 2].map(|()| vec![0.0; size * d_model]);
     let mut total = [0.0, 0.0];
     for (chunk, kept) in kept.chunks(size).enumerate() {
@@ -42,12 +41,11 @@ pub(super) fn loss(
             row.copy_from_slice(features.row(from));
         }
         let rows = Matrix::new(&rows[..n_rows * d_model], n_rows, d_model);
-        let logits = &mut logits[..n_rows * vocabulary];
-        layer_product(logits, vocabulary, false, rows, weight.transposed());
+        let mut logits = layer_product_of(rows, weight.transposed());
         let wanted: Vec<i32> = kept.iter().map(|&row| targets[row]).collect();
-        let (loss, nll) = label_smoothed_rows(logits, vocabulary, &wanted, smoothing, true);
+        let (loss, nll) = label_smoothed_rows(&mut logits, vocabulary, &wanted, smoothing, true);
         total = [total[0] + loss, total[1] + nll];
-        let gradient = Matrix::new(logits, n_rows, vocabulary);
+        let gradient = Matrix::new(&logits, n_rows, vocabulary);
         layer_product(&mut to_rows, d_model, false, gradient, weight);
         for (row, &to) in to_rows.chunks_exact(d_model).zip(kept) {
             to_features[to * d_model..(to + 1) * d_model].copy_from_slice(row);
