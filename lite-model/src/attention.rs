@@ -27,6 +27,39 @@ pub struct KeysValues {
     values: Tensor<4>,
 }
 
+/// How much every query looked at every position: kept, or computed when asked for, since training never asks.
+#[derive(Clone, Debug)]
+pub enum Probabilities {
+    /// `[batch_size, n_heads, n_queries, n_keys]`.
+    Kept(Tensor<4>),
+    /// Of what they come from, as [`kernels::attend`] takes it.
+    Of {
+        /// Queries, `[batch_size, n_heads, n_queries, head_size]`.
+        query: Tensor<4>,
+        /// Keys, `[batch_size, n_heads, n_keys, head_size]`.
+        keys: Tensor<4>,
+        /// What is added to the scores.
+        mask: Option<Tensor<4>>,
+        /// What queries are multiplied by.
+        scale: f64,
+    },
+}
+
+impl Probabilities {
+    /// As a tensor, `[batch_size, n_heads, n_queries, n_keys]`, before dropout.
+    pub fn into_tensor(self) -> Tensor<4> {
+        match self {
+            Self::Kept(probabilities) => probabilities,
+            Self::Of {
+                query,
+                keys,
+                mask,
+                scale,
+            } => kernels::plain::probabilities(query, keys, mask.as_ref(), scale),
+        }
+    }
+}
+
 impl KeysValues {
     /// Keeps the given rows of the batch, in the given order.
     pub fn select(&mut self, rows: &Tensor<1, Int>) {
@@ -82,15 +115,29 @@ impl Attention {
     ///
     /// - query: `[batch_size, n_queries, d_model]`
     /// - mask: broadcasts to `[batch_size, n_heads, n_queries, n_keys]`
-    /// - output: `[batch_size, n_queries, d_model]`, and the probabilities `[batch_size, n_heads, n_queries, n_keys]`
-    pub fn forward(&self, query: Tensor<3>, memory: &KeysValues, mask: Option<&Tensor<4>>) -> (Tensor<3>, Tensor<4>) {
+    /// - output: `[batch_size, n_queries, d_model]`, and the probabilities of every head
+    pub fn forward(
+        &self,
+        query: Tensor<3>,
+        memory: &KeysValues,
+        mask: Option<&Tensor<4>>,
+    ) -> (Tensor<3>, Probabilities) {
         let [_, _, d_model] = query.dims();
         let head_size = d_model / self.n_heads;
         let query = self.split_heads(apply_linear(&self.q_proj, query));
         let (keys, values) = (memory.keys.clone(), memory.values.clone());
         // The scale multiplies the projection with its bias, as in the reference.
         let scale = (head_size as f64).powf(-0.5);
-        let (context, probabilities) = kernels::attend(query, keys, values, mask, scale, &self.dropout);
+        let (context, probabilities) = kernels::attend(query.clone(), keys.clone(), values, mask, scale, &self.dropout);
+        let probabilities = match probabilities {
+            Some(probabilities) => Probabilities::Kept(probabilities),
+            None => Probabilities::Of {
+                query,
+                keys,
+                mask: mask.cloned(),
+                scale,
+            },
+        };
         (apply_linear(&self.out_proj, context), probabilities)
     }
 

@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::nn::LayerNorm;
 use burn::tensor::{Device, Tensor};
 
-use crate::attention::{Attention, KeysValues};
+use crate::attention::{Attention, KeysValues, Probabilities};
 use crate::config::{Architecture, ModelConfig, Task};
 use crate::encoder::{Residual, layer_norm};
 use crate::evolved::DecoderCell;
@@ -43,11 +43,11 @@ pub(crate) trait DecoderBlock {
     fn begin(&self) -> MixerState;
 
     /// `x` and the output are `[batch_size, length, d_model]`; the probabilities of the last attention to the source,
-    /// if there is a memory, `[batch_size, n_heads, length, source_length]`.
-    fn forward(&self, x: Tensor<3>, masks: &Masks, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>);
+    /// if there is a memory.
+    fn forward(&self, x: Tensor<3>, masks: &Masks, memory: &[CrossMemory]) -> (Tensor<3>, Option<Probabilities>);
 
     /// As `forward` for one more position of `[rows, 1, d_model]`.
-    fn step(&self, x: Tensor<3>, state: &mut MixerState, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>);
+    fn step(&self, x: Tensor<3>, state: &mut MixerState, memory: &[CrossMemory]) -> (Tensor<3>, Option<Probabilities>);
 }
 
 /// The layers of a decoder, which `config` describes, or the cells of an `evolved` one, over an encoder's output of
@@ -101,7 +101,7 @@ impl DecoderLayer {
         x: Tensor<3>,
         memory: &[CrossMemory],
         mix: impl FnOnce(Tensor<3>) -> Tensor<3>,
-    ) -> (Tensor<3>, Option<Tensor<4>>) {
+    ) -> (Tensor<3>, Option<Probabilities>) {
         let mut x = self.residual.forward(x, &self.self_attn_layer_norm, mix);
         let mut probabilities = None;
         if let (Some(attention), Some(norm), [memory]) = (&self.encoder_attn, &self.encoder_attn_layer_norm, memory) {
@@ -133,11 +133,11 @@ impl DecoderBlock for DecoderLayer {
         self.self_attn.begin()
     }
 
-    fn forward(&self, x: Tensor<3>, masks: &Masks, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>) {
+    fn forward(&self, x: Tensor<3>, masks: &Masks, memory: &[CrossMemory]) -> (Tensor<3>, Option<Probabilities>) {
         self.layer(x, memory, |x| self.self_attn.forward(x, masks))
     }
 
-    fn step(&self, x: Tensor<3>, state: &mut MixerState, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>) {
+    fn step(&self, x: Tensor<3>, state: &mut MixerState, memory: &[CrossMemory]) -> (Tensor<3>, Option<Probabilities>) {
         self.layer(x, memory, |x| self.self_attn.step(x, state))
     }
 }

@@ -252,7 +252,7 @@ fn activations_equal_the_reference() {
             let expected: Tensor<3> = io.float(&format!("left.act.decoder.layers.{i}.attn"), &device);
             close(
                 "cross-attention",
-                &attention.unwrap().mean_dim(1).squeeze_dim(1),
+                &attention.unwrap().into_tensor().mean_dim(1).squeeze_dim(1),
                 &expected,
                 ACTIVATION_TOLERANCE,
             );

@@ -183,6 +183,20 @@ fn steps_equal_the_full_pass_and_survive_reordering() {
     }
 }
 
+/// A model that learns keeps no probabilities; whoever asks for them is given the same.
+#[test]
+fn attention_to_the_source_is_the_same_where_it_was_not_kept() {
+    for config in configs() {
+        let config = ModelConfig { dropout: 0.0, ..config };
+        let device = Device::flex();
+        let model = model(&config, &device);
+        let (_, expected) = model.decode(target(&device), &model.encode(source(&device)));
+        let (model, device) = (model.train(), device.autodiff());
+        let (_, found) = model.decode(target(&device), &model.encode(source(&device)));
+        assert!(largest(found.inner() - expected) < TOLERANCE, "{config:?}");
+    }
+}
+
 #[test]
 fn dropping_and_repeating_rows_keeps_the_others() {
     let device = Device::flex();

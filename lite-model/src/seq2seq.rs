@@ -6,6 +6,7 @@ use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
+use crate::attention::Probabilities;
 use crate::config::{Architecture, ModelConfig, ShareEmbeddings, Stack, Task, VocabularySizes};
 use crate::decoder::{self, DecoderBlock, DecoderLayer};
 use crate::dropout::Dropout;
@@ -125,6 +126,11 @@ impl Seq2Seq {
     /// - output: `[batch_size, target_length, d_model]`, and the last layer's attention to the source, mean over
     ///   heads, `[batch_size, target_length, source_length]`
     pub fn decode(&self, target_input: Tensor<2, Int>, memory: &Memory) -> (Tensor<3>, Tensor<3>) {
+        let (features, attention) = self.decode_all(target_input, memory);
+        (features, attention.into_tensor().mean_dim(1).squeeze_dim(1))
+    }
+
+    fn decode_all(&self, target_input: Tensor<2, Int>, memory: &Memory) -> (Tensor<3>, Probabilities) {
         let decoder = &self.decoder;
         let [_, length] = target_input.dims();
         let masks = Masks {
@@ -138,10 +144,7 @@ impl Seq2Seq {
             let memory = layer.cross_memory(memory.features.clone(), memory.masks.attention.clone());
             (x, attention) = layer.forward(x, &masks, &memory);
         }
-        let attention = attention
-            .expect("a validated model has a layer")
-            .mean_dim(1)
-            .squeeze_dim(1);
+        let attention = attention.expect("a validated model has a layer");
         (normalise(&decoder.layer_norm, x), attention)
     }
 
@@ -153,7 +156,7 @@ impl Seq2Seq {
     /// - target_input: `[batch_size, target_length]`
     /// - output: `[batch_size, target_length, d_model]`
     pub fn features(&self, source: Tensor<2, Int>, target_input: Tensor<2, Int>) -> Tensor<3> {
-        self.decode(target_input, &self.encode(source)).0
+        self.decode_all(target_input, &self.encode(source)).0
     }
 
     /// The model with weights of 8 bits, for a CPU: it translates faster and no longer learns.
@@ -238,7 +241,7 @@ impl Seq2Seq {
         }
         state.n_steps += 1;
         let [_, _, d_model] = x.dims();
-        let attention = attention.expect("a validated model has a layer");
+        let attention = attention.expect("a validated model has a layer").into_tensor();
         let [_, _, _, source_length] = attention.dims();
         StepOutput {
             features: normalise(&decoder.layer_norm, x).reshape([rows, d_model]),

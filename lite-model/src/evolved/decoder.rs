@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::convolution::SeparableConvolution;
 use super::dense::DenseLayers;
 use super::{MANY_HEADS, fill_up};
-use crate::attention::Attention;
+use crate::attention::{Attention, Probabilities};
 use crate::config::{ModelConfig, Task};
 use crate::convolution::Window;
 use crate::decoder::{CrossMemory, DecoderBlock};
@@ -84,7 +84,7 @@ impl DecoderCell {
         many_head_self_attn: impl FnOnce(Tensor<3>) -> Tensor<3>,
         conv_branches: impl FnOnce(Tensor<3>) -> Tensor<3>,
         self_attn: impl FnOnce(Tensor<3>) -> Tensor<3>,
-    ) -> (Tensor<3>, Option<Tensor<4>>) {
+    ) -> (Tensor<3>, Option<Probabilities>) {
         let normed = self.first_layer_norm.forward(x.clone());
         let left = self.dropout.forward(many_head_self_attn(normed.clone()));
         let right = attend(&self.first_encoder_attn, normed, memory.first());
@@ -109,7 +109,11 @@ impl DecoderCell {
 }
 
 /// Attention to the source, where there is one.
-fn attend(attention: &Option<Attention>, x: Tensor<3>, memory: Option<&CrossMemory>) -> Option<(Tensor<3>, Tensor<4>)> {
+fn attend(
+    attention: &Option<Attention>,
+    x: Tensor<3>,
+    memory: Option<&CrossMemory>,
+) -> Option<(Tensor<3>, Probabilities)> {
     let (attention, memory) = attention.as_ref().zip(memory)?;
     Some(attention.forward(x, &memory.keys_values, memory.mask.as_ref()))
 }
@@ -136,7 +140,7 @@ impl DecoderBlock for DecoderCell {
         ]
     }
 
-    fn forward(&self, x: Tensor<3>, masks: &Masks, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>) {
+    fn forward(&self, x: Tensor<3>, masks: &Masks, memory: &[CrossMemory]) -> (Tensor<3>, Option<Probabilities>) {
         let attend_to_self = |attention: &Attention, x: Tensor<3>| {
             let memory = attention.keys_values(x.clone());
             attention.forward(x, &memory, masks.attention.as_ref()).0
@@ -150,7 +154,7 @@ impl DecoderBlock for DecoderCell {
         )
     }
 
-    fn step(&self, x: Tensor<3>, state: &mut MixerState, memory: &[CrossMemory]) -> (Tensor<3>, Option<Tensor<4>>) {
+    fn step(&self, x: Tensor<3>, state: &mut MixerState, memory: &[CrossMemory]) -> (Tensor<3>, Option<Probabilities>) {
         let [
             BranchState::Attention(many_heads),
             BranchState::Convolution(branches),

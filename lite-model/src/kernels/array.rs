@@ -1,5 +1,7 @@
 //! Arrays behind tensors of Flex, and matrices in them.
 
+use std::ops::Range;
+
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape};
 use gemm::Parallelism;
@@ -136,6 +138,21 @@ impl<'a> Matrix<'a> {
             column_stride: self.row_stride,
             ..self
         }
+    }
+
+    /// Some of its rows.
+    pub(super) fn rows(self, rows: &Range<usize>) -> Self {
+        assert!(rows.end <= self.n_rows, "rows of the matrix");
+        Self {
+            values: &self.values[rows.start * self.row_stride..],
+            n_rows: rows.len(),
+            ..self
+        }
+    }
+
+    /// Some of its columns.
+    pub(super) fn columns(self, columns: &Range<usize>) -> Self {
+        self.transposed().rows(columns).transposed()
     }
 
     fn is_inside(&self) -> bool {

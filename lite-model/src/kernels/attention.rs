@@ -1,23 +1,27 @@
 //! Attention between projections: scores, mask, softmax, dropout and context, a sentence at a time, over heads where they
-//! stand in their rows: no copy brings them together, and of all that happens only the probabilities are kept.
+//! stand in their rows: no copy brings them together. Scores are there for a block of queries at a time, and the backward pass
+//! computes them again (Dao et al. 2022, arXiv 2205.14135, without their blocks of keys): memory grows with
+//! the length of a sentence, not with its square.
+
+use std::ops::Range;
 
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::array::{Matrix, compact, dims, product, tensor, values};
-use super::graph::{constant, open, record};
+use super::array::{BLOCK, Matrix, compact, dims, product, tensor, values};
+use super::graph::{open, record};
 use super::mask::Mask;
-use super::vector::{softmax, sum, vectorised};
+use super::vector::{LANES, exp, largest, sum, vectorised};
 
-/// `dropout(softmax(scale * query * keys + mask)) * values`, and the probabilities before dropout, which are not tracked.
+/// `dropout(softmax(scale * query * keys + mask)) * values`.
 ///
 /// # Shapes
 ///
 /// - query: `[batch_size, n_heads, n_queries, head_size]`
 /// - keys, values: `[batch_size, n_heads, n_keys, head_size]`
 /// - mask: broadcasts to `[batch_size, n_heads, n_queries, n_keys]`, its last axis `n_keys` long
-/// - output: `[batch_size, n_queries, n_heads * head_size]`, and `[batch_size, n_heads, n_queries, n_keys]`
+/// - output: `[batch_size, n_queries, n_heads * head_size]`
 pub(super) fn attend(
     query: Tensor<4>,
     keys: Tensor<4>,
@@ -25,26 +29,22 @@ pub(super) fn attend(
     mask: Option<&Tensor<4>>,
     scale: f32,
     dropped: Option<Mask>,
-) -> (Tensor<3>, Tensor<4>) {
+) -> Tensor<3> {
     let ((query, query_node), (keys, keys_node), (values, values_node)) = (open(query), open(keys), open(values));
     let saved = Saved {
         query: Heads::of(query),
         keys: Heads::of(keys),
         values: Heads::of(values),
+        mask: mask.map(|mask| Scores::of(open(mask.clone()).0)),
         scale,
         dropped,
     };
-    let mask = mask.map(|mask| Scores::of(open(mask.clone()).0));
-    let (output, probabilities) = saved.forward(mask.as_ref());
     let [batch_size, n_heads, n_queries, head_size] = saved.query.shape;
-    let n_keys = saved.keys.length();
-    let probabilities = tensor(probabilities, [batch_size, n_heads, n_queries, n_keys]);
-    let shown = constant(probabilities.clone());
+    let (output, partitions) = saved.forward();
     let output = tensor(output, [batch_size, n_queries, n_heads * head_size]);
-    let output = record([query_node, keys_node, values_node], output, move |gradient, _| {
-        saved.backward(gradient, &probabilities).map(Some)
-    });
-    (output, shown)
+    record([query_node, keys_node, values_node], output, move |gradient, _| {
+        saved.backward(gradient, &partitions).map(Some)
+    })
 }
 
 /// Rows of every head of every sentence.
@@ -113,6 +113,11 @@ impl Scores {
         Self { tensor, strides }
     }
 
+    /// Heads that it tells apart.
+    fn n_heads(&self, n_heads: usize) -> usize {
+        if self.strides[1] == 0 { 1 } else { n_heads }
+    }
+
     fn row(&self, sentence: usize, head: usize, query: usize, n_keys: usize) -> &[f32] {
         let begin = sentence * self.strides[0] + head * self.strides[1] + query * self.strides[2];
         &values(&self.tensor)[begin..begin + n_keys]
@@ -124,56 +129,105 @@ struct Saved {
     query: Heads,
     keys: Heads,
     values: Heads,
+    mask: Option<Scores>,
     scale: f32,
     dropped: Option<Mask>,
 }
 
 impl Saved {
-    fn forward(&self, mask: Option<&Scores>) -> (Vec<f32>, Vec<f32>) {
+    /// Blocks of queries: the first, how many, and the keys that any of them may look at.
+    fn blocks(&self, sentence: usize) -> impl Iterator<Item = (usize, usize, Range<usize>)> {
+        let [_, n_heads, n_queries, _] = self.query.shape;
+        let n_keys = self.keys.length();
+        (0..n_queries).step_by(BLOCK).map(move |first| {
+            let n_rows = BLOCK.min(n_queries - first);
+            let seen = self.mask.as_ref().and_then(|mask| {
+                let rows =
+                    (0..mask.n_heads(n_heads)).flat_map(|head| (first..first + n_rows).map(move |row| (head, row)));
+                let seen = rows.filter_map(|(head, row)| visible(mask.row(sentence, head, row, n_keys)));
+                seen.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+            });
+            (first, n_rows, seen.unwrap_or(0..n_keys))
+        })
+    }
+
+    /// The scores of a block, without the mask, in the columns `seen` of rows of all keys.
+    fn scores(&self, [sentence, head]: [usize; 2], first: usize, seen: &Range<usize>, rows: &mut [f32]) {
+        let n_keys = self.keys.length();
+        let keys = self.keys.matrix(sentence, head).rows(seen).transposed();
+        let query = self
+            .query
+            .matrix(sentence, head)
+            .rows(&(first..first + rows.len() / n_keys));
+        product(&mut rows[seen.start..], n_keys, false, query, keys, self.scale);
+    }
+
+    /// What is added to the scores of a query.
+    fn mask(&self, [sentence, head]: [usize; 2], query: usize, seen: &Range<usize>) -> Option<&[f32]> {
+        let mask = self.mask.as_ref()?;
+        Some(&mask.row(sentence, head, query, self.keys.length())[seen.clone()])
+    }
+
+    /// The index of a query's first probability among all, which dropout counts.
+    fn index(&self, [sentence, head]: [usize; 2], query: usize) -> usize {
+        let [_, n_heads, n_queries, _] = self.query.shape;
+        ((sentence * n_heads + head) * n_queries + query) * self.keys.length()
+    }
+
+    /// The output, and of every query of every head the logarithm of the sum of its scores' exponentials.
+    fn forward(&self) -> (Vec<f32>, Vec<f32>) {
         let [batch_size, n_heads, n_queries, head_size] = self.query.shape;
         let (n_keys, width) = (self.keys.length(), n_heads * head_size);
-        let size = n_queries * n_keys;
+        let size = n_queries.min(BLOCK) * n_keys;
         let mut output = vec![0.0; batch_size * n_queries * width];
-        let mut probabilities = vec![0.0; batch_size * n_heads * size];
+        let mut partitions = vec![0.0; batch_size * n_heads * n_queries];
         output
             .par_chunks_mut(n_queries * width)
-            .zip(probabilities.par_chunks_mut(n_heads * size))
+            .zip(partitions.par_chunks_mut(n_heads * n_queries))
             .enumerate()
-            .for_each(|(sentence, (output, probabilities))| {
+            .for_each(|(sentence, (output, partitions))| {
+                let mut rows = vec![0.0; size];
                 let mut room = vec![0.0; if self.dropped.is_some() { size } else { 0 }];
-                for (head, rows) in probabilities.chunks_exact_mut(size).enumerate() {
-                    let keys = self.keys.matrix(sentence, head).transposed();
-                    let query = self.query.matrix(sentence, head);
-                    product(rows, n_keys, false, query, keys, self.scale);
-                    for (i, row) in rows.chunks_exact_mut(n_keys).enumerate() {
-                        match mask {
-                            Some(mask) => masked_softmax(row, mask.row(sentence, head, i, n_keys)),
-                            None => plain_softmax(row),
+                for (first, n_rows, seen) in self.blocks(sentence) {
+                    let rows = &mut rows[..n_rows * n_keys];
+                    for head in 0..n_heads {
+                        self.scores([sentence, head], first, &seen, rows);
+                        let mut sums = [0.0; BLOCK];
+                        for (i, row) in rows.chunks_exact_mut(n_keys).enumerate() {
+                            let mask = self.mask([sentence, head], first + i, &seen);
+                            let (largest, sum) = exponentials(&mut row[seen.clone()], mask);
+                            partitions[head * n_queries + first + i] = largest + sum.ln();
+                            sums[i] = sum;
+                        }
+                        if let Some(dropped) = self.dropped {
+                            let room = &mut room[..n_rows * n_keys];
+                            dropped.fill(self.index([sentence, head], first), room);
+                            for (row, factors) in rows.chunks_exact_mut(n_keys).zip(room.chunks_exact(n_keys)) {
+                                multiply(&mut row[seen.clone()], &factors[seen.clone()]);
+                            }
+                        }
+                        let rows = Matrix::new(rows, n_rows, n_keys).columns(&seen);
+                        let values = self.values.matrix(sentence, head).rows(&seen);
+                        let output = &mut output[first * width + head * head_size..];
+                        product(output, width, false, rows, values, 1.0);
+                        // Fewer numbers than there are probabilities.
+                        for (i, sum) in sums[..n_rows].iter().enumerate() {
+                            let scale = sum.recip();
+                            output[i * width..][..head_size].iter_mut().for_each(|x| *x *= scale);
                         }
                     }
-                    let rows = match self.dropped {
-                        Some(dropped) => {
-                            dropped.fill((sentence * n_heads + head) * size, &mut room);
-                            multiply(&mut room, rows);
-                            &room
-                        }
-                        None => &*rows,
-                    };
-                    let rows = Matrix::new(rows, n_queries, n_keys);
-                    let values = self.values.matrix(sentence, head);
-                    product(&mut output[head * head_size..], width, false, rows, values, 1.0);
                 }
             });
-        (output, probabilities)
+        (output, partitions)
     }
 
     /// Gradients of query, keys and values.
-    fn backward(self, gradient: FlexTensor, probabilities: &FlexTensor) -> [FlexTensor; 3] {
+    fn backward(self, gradient: FlexTensor, partitions: &[f32]) -> [FlexTensor; 3] {
         let [batch_size, n_heads, n_queries, head_size] = self.query.shape;
         let (n_keys, width) = (self.keys.length(), n_heads * head_size);
-        let size = n_queries * n_keys;
+        let size = n_queries.min(BLOCK) * n_keys;
         let gradient = compact(gradient);
-        let (gradient, probabilities) = (values(&gradient), values(probabilities));
+        let gradient = Matrix::new(values(&gradient), batch_size * n_queries, width);
         let mut query = vec![0.0; batch_size * n_queries * width];
         let [mut keys, mut values] = [(); 2].map(|()| vec![0.0; batch_size * n_keys * width]);
         query
@@ -182,43 +236,45 @@ impl Saved {
             .zip(values.par_chunks_mut(n_keys * width))
             .enumerate()
             .for_each(|(sentence, ((query, keys), values))| {
-                let [mut dropped, mut scores] = [(); 2].map(|()| vec![0.0; size]);
-                for head in 0..n_heads {
-                    let first = (sentence * n_heads + head) * size;
-                    let rows = &probabilities[first..first + size];
-                    match self.dropped {
-                        Some(mask) => mask.fill(first, &mut dropped),
-                        None => dropped.fill(1.0),
+                let [mut rows, mut dropped, mut scores] = [(); 3].map(|()| vec![0.0; size]);
+                for (first, n_rows, seen) in self.blocks(sentence) {
+                    let [rows, dropped, scores] =
+                        [&mut rows, &mut dropped, &mut scores].map(|room| &mut room[..n_rows * n_keys]);
+                    let block = first..first + n_rows;
+                    for head in 0..n_heads {
+                        let column = head * head_size;
+                        self.scores([sentence, head], first, &seen, rows);
+                        for (i, row) in rows.chunks_exact_mut(n_keys).enumerate() {
+                            let mask = self.mask([sentence, head], first + i, &seen);
+                            let partition = partitions[(sentence * n_heads + head) * n_queries + first + i];
+                            probabilities(&mut row[seen.clone()], mask, partition);
+                        }
+                        match self.dropped {
+                            Some(mask) => mask.fill(self.index([sentence, head], first), dropped),
+                            None => dropped.fill(1.0),
+                        }
+                        let begin = sentence * n_queries + first;
+                        let output = gradient.rows(&(begin..begin + n_rows));
+                        let output = output.columns(&(column..column + head_size));
+                        let right = self.values.matrix(sentence, head).rows(&seen).transposed();
+                        product(&mut scores[seen.start..], n_keys, false, output, right, 1.0);
+                        let rows_of = scores.chunks_exact_mut(n_keys).zip(dropped.chunks_exact_mut(n_keys));
+                        for ((scores, dropped), row) in rows_of.zip(rows.chunks_exact(n_keys)) {
+                            let seen = || seen.clone();
+                            softmax_backward(&mut scores[seen()], &mut dropped[seen()], &row[seen()]);
+                        }
+                        // By now the scores' gradient, and the dropped probabilities.
+                        let scores = Matrix::new(scores, n_rows, n_keys).columns(&seen);
+                        let dropped = Matrix::new(dropped, n_rows, n_keys).columns(&seen).transposed();
+                        let of_keys = seen.start * width + column;
+                        product(&mut values[of_keys..], width, true, dropped, output, 1.0);
+                        let right = self.keys.matrix(sentence, head).rows(&seen);
+                        let to_query = &mut query[first * width + column..];
+                        product(to_query, width, false, scores, right, self.scale);
+                        let right = self.query.matrix(sentence, head).rows(&block);
+                        let to_keys = &mut keys[of_keys..];
+                        product(to_keys, width, true, scores.transposed(), right, self.scale);
                     }
-                    let begin = sentence * n_queries * width + head * head_size;
-                    let output = Matrix {
-                        values: &gradient[begin..],
-                        n_rows: n_queries,
-                        n_columns: head_size,
-                        row_stride: width,
-                        column_stride: 1,
-                    };
-                    let right = self.values.matrix(sentence, head).transposed();
-                    product(&mut scores, n_keys, false, output, right, 1.0);
-                    let rows_of = scores.chunks_exact_mut(n_keys).zip(dropped.chunks_exact_mut(n_keys));
-                    for ((scores, dropped), row) in rows_of.zip(rows.chunks_exact(n_keys)) {
-                        softmax_backward(scores, dropped, row);
-                    }
-                    // By now the scores' gradient, and the dropped probabilities.
-                    let scores = Matrix::new(&scores, n_queries, n_keys);
-                    let dropped = Matrix::new(&dropped, n_queries, n_keys).transposed();
-                    product(&mut values[head * head_size..], width, false, dropped, output, 1.0);
-                    let right = self.keys.matrix(sentence, head);
-                    product(&mut query[head * head_size..], width, false, scores, right, self.scale);
-                    let right = self.query.matrix(sentence, head);
-                    product(
-                        &mut keys[head * head_size..],
-                        width,
-                        false,
-                        scores.transposed(),
-                        right,
-                        self.scale,
-                    );
                 }
             });
         [
@@ -229,18 +285,54 @@ impl Saved {
     }
 }
 
+/// From the first to the last entry of a row of the mask that hides nothing for good; none where all do.
+fn visible(mask: &[f32]) -> Option<Range<usize>> {
+    let is_visible = |mask: &f32| *mask != f32::NEG_INFINITY;
+    let first = mask.iter().position(is_visible)?;
+    let last = mask.iter().rposition(is_visible)?;
+    Some(first..last + 1)
+}
+
 vectorised! {
-    fn masked_softmax(row: &mut [f32], mask: &[f32]) {
-        for (value, mask) in row.iter_mut().zip(mask) {
-            *value += mask;
+    /// Replaces scores by the exponentials of their distances from the largest; the largest and the sum.
+    fn exponentials(row: &mut [f32], mask: Option<&[f32]>) -> (f32, f32) {
+        if let Some(mask) = mask {
+            for (value, mask) in row.iter_mut().zip(mask) {
+                *value += mask;
+            }
         }
-        softmax(row);
+        let largest = largest(row);
+        let mut sums = [0f32; LANES];
+        let (chunks, rest) = row.as_chunks_mut::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                chunk[lane] = exp(chunk[lane] - largest);
+                sums[lane] += chunk[lane];
+            }
+        }
+        for (value, sum) in rest.iter_mut().zip(&mut sums) {
+            *value = exp(*value - largest);
+            *sum += *value;
+        }
+        (largest, sums.iter().sum())
     }
 }
 
 vectorised! {
-    fn plain_softmax(row: &mut [f32]) {
-        softmax(row);
+    /// Replaces scores by probabilities, of which the logarithm of the exponentials' sum is known.
+    fn probabilities(row: &mut [f32], mask: Option<&[f32]>, partition: f32) {
+        match mask {
+            Some(mask) => {
+                for (value, mask) in row.iter_mut().zip(mask) {
+                    *value = exp(*value + mask - partition);
+                }
+            }
+            None => {
+                for value in row {
+                    *value = exp(*value - partition);
+                }
+            }
+        }
     }
 }
 

@@ -28,11 +28,6 @@ pub(super) fn open<const D: usize>(tensor: Tensor<D>) -> (FlexTensor, NodeGuard)
         .into_parts()
 }
 
-/// An array as a tensor that autodiff knows but does not track.
-pub(super) fn constant<const D: usize>(values: FlexTensor) -> Tensor<D> {
-    Tensor::<D>::from_primitive::<Flex>(values).autodiff()
-}
-
 /// The node of `output`, computed from `inputs`. `backward` is given the gradient of the output and says which inputs
 /// want one; what it returns for others is dropped.
 pub(super) fn record<const N: usize, const D: usize>(

@@ -137,8 +137,7 @@ pub fn linear_relu(layer: &Linear, x: Tensor<3>, dropout: &Dropout) -> Tensor<3>
     plain::linear_relu(layer, x, dropout)
 }
 
-/// `dropout(softmax(scale * query * keys + mask)) * values`, and the probabilities before dropout, whose gradient is not
-/// to be asked for.
+/// `dropout(softmax(scale * query * keys + mask)) * values`, and the probabilities before dropout where they were kept.
 ///
 /// # Shapes
 ///
@@ -153,13 +152,17 @@ pub fn attend(
     mask: Option<&Tensor<4>>,
     scale: f64,
     dropout: &Dropout,
-) -> (Tensor<3>, Tensor<4>) {
+) -> (Tensor<3>, Option<Tensor<4>>) {
     #[cfg(feature = "flex")]
     if graph::is_tracked(&query) {
         let dropped = dropout.draw(&query.device());
-        return attention::attend(query, keys, values, mask, scale as f32, dropped);
+        return (
+            attention::attend(query, keys, values, mask, scale as f32, dropped),
+            None,
+        );
     }
-    plain::attend(query, keys, values, mask, scale, dropout)
+    let (output, probabilities) = plain::attend(query, keys, values, mask, scale, dropout);
+    (output, Some(probabilities))
 }
 
 /// `value * sigmoid(gate)` of the halves of `hidden`, `[batch_size, length, 2 * channels]`, times `keep`,

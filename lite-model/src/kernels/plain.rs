@@ -51,17 +51,22 @@ pub fn attend(
     dropout: &Dropout,
 ) -> (Tensor<3>, Tensor<4>) {
     let [batch_size, n_heads, n_queries, head_size] = query.dims();
-    let scores = query.mul_scalar(scale).matmul(keys.swap_dims(2, 3));
-    let scores = match mask {
-        Some(mask) => scores + mask.clone(),
-        None => scores,
-    };
-    let probabilities = softmax(scores, 3);
+    let probabilities = probabilities(query, keys, mask, scale);
     let context = dropout.forward(probabilities.clone()).matmul(values);
     let context = context
         .swap_dims(1, 2)
         .reshape([batch_size, n_queries, n_heads * head_size]);
     (context, probabilities)
+}
+
+/// `softmax(scale * query * keys + mask)`, of the shapes of [`super::attend`]: `[batch_size, n_heads, n_queries, n_keys]`.
+pub fn probabilities(query: Tensor<4>, keys: Tensor<4>, mask: Option<&Tensor<4>>, scale: f64) -> Tensor<4> {
+    let scores = query.mul_scalar(scale).matmul(keys.swap_dims(2, 3));
+    let scores = match mask {
+        Some(mask) => scores + mask.clone(),
+        None => scores,
+    };
+    softmax(scores, 3)
 }
 
 /// As [`super::gate`].

