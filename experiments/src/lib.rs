@@ -7,6 +7,7 @@
 //! - [`RunFolder`] and [`RunDefinition`]: where one run keeps its files, and the part of the definition it trains.
 //! - [`Record`]: what a run reports, as JSON, with its hypotheses beside it.
 //! - [`CompressionRecord`]: what compressing a run's model reports.
+//! - [`ComparisonRecord`]: how two architectures differ on the test set.
 //! - [`write_atomically`], [`publish_file`], [`publish_directory`]: nothing half-written under a final name.
 //! - [`commit`], [`machine`] and [`now`]: which source, which machine and when.
 //!
@@ -26,6 +27,7 @@ mod tree;
 mod canonical;
 
 mod atomic;
+mod comparison;
 mod compression;
 mod record;
 mod run_definition;
@@ -35,6 +37,7 @@ mod surroundings;
 pub use atomic::{part_path, publish_directory, publish_file, recover_directory, write_atomically, write_directory};
 pub use builtin::list;
 pub use canonical::{hash_bytes, hash_value};
+pub use comparison::{ComparisonRecord, Difference};
 pub use compression::{CompressionRecord, CompressionSettings, CompressionStep, ModelSize, Part, ScanPoint};
 pub use definition::Definition;
 pub use error::{DefinitionError, RunError, nearest};

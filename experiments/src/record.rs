@@ -273,7 +273,8 @@ impl Files {
     }
 }
 
-fn sealed(record: &impl Serialize) -> Result<String, RunError> {
+/// A record's text with the hash over it.
+pub(crate) fn sealed(record: &impl Serialize) -> Result<String, RunError> {
     let no_json = |error| RunError::Unwritable {
         message: format!("the record is no JSON: {error}"),
     };

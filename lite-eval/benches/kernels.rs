@@ -73,11 +73,11 @@ fn main() {
             &format!("attention, {n_heads} heads of {head_size}"),
             &|| {
                 let (query, keys, values) = inputs();
-                total(kernels::attend(query, keys, values, Some(&mask), 0.2, &dropout).0)
+                total(kernels::attend(query, keys, values, Some(&mask), 0.2, &dropout))
             },
             &|| {
                 let (query, keys, values) = inputs();
-                total(plain::attend(query, keys, values, Some(&mask), 0.2, &dropout).0)
+                total(plain::attend(query, keys, values, Some(&mask), 0.2, &dropout))
             },
         );
     }

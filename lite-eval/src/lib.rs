@@ -7,6 +7,7 @@
 //! - [`perplexity`]: how well a language model foretells a text.
 //! - [`run`] opens a run folder, or a model in one file ([`lite_file`]); [`evaluate`] decodes and scores its test set.
 //! - [`import`] makes a run folder of a checkpoint of the authors' fairseq; [`forced`] scores given translations.
+//! - [`compare`]: whether the architectures of an experiment differ, from their records.
 //! - [`compress`]: a run as one small file, step by step.
 //! - [`export`]: a model for other programs.
 //! - [`tables`] and [`plot`] make what is shown from records alone; [`text_table`] writes a table in three formats.
@@ -20,6 +21,7 @@
 pub mod baseline;
 mod batches;
 pub mod bench;
+pub mod compare;
 pub mod compress;
 pub mod cost;
 pub mod decode;

@@ -80,7 +80,7 @@ fn turns_are_scored_and_recorded() {
     assert_eq!(record.definition["baseline"]["unit"], "turn");
     // Text of the corpus is not passed on.
     assert!(record.read_hypotheses(path).unwrap().is_empty());
-    let tables = document(&records);
+    let tables = document(&records, &[]);
     let row = format!("| longest-3 | - | - | - | {0:.2} | {0:.2} | - | - |", mean(6.0 / 14.0));
     assert!(tables.contains(&row) && !tables.contains("machine:"), "{tables}");
 

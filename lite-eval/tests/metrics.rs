@@ -234,6 +234,37 @@ fn equal_systems_do_not_differ() {
 }
 
 #[test]
+fn several_runs_are_compared_by_their_means() {
+    let [system, baseline, references] =
+        ["system", "baseline", "references"].map(|name| lines(&fixture(&format!("summaries.{name}.txt"))));
+    let metrics = [Metric::Bleu, Metric::Chrf];
+    let [system, baseline, perfect] =
+        [&system, &baseline, &references].map(|hypotheses| count(&metrics, hypotheses, &references));
+    let bootstrap = Bootstrap::default();
+    let (_, _, single) = bootstrap.paired(&system, &baseline);
+    let baseline = [baseline];
+    assert_eq!(bootstrap.between(std::slice::from_ref(&system), &baseline), single);
+    // Twice the same run is that run, but for the rounding of a sum.
+    for (found, expected) in bootstrap
+        .between(&[system.clone(), system.clone()], &baseline)
+        .iter()
+        .zip(&single)
+    {
+        assert!((found.difference - expected.difference).abs() < 1e-9);
+        assert!((found.confidence.low - expected.confidence.low).abs() < 1e-9);
+    }
+    let mixed = bootstrap.between(&[system.clone(), perfect], &baseline);
+    for (found, (metric, single)) in mixed.iter().zip(metrics.iter().zip(&single)) {
+        let to_perfect = 100.0 - system[metrics.iter().position(|m| m == metric).unwrap()].score().value;
+        assert!(
+            (found.difference - single.difference - to_perfect / 2.0).abs() < 1e-9,
+            "{found:?}"
+        );
+        assert!(found.confidence.low > single.confidence.low, "{found:?}");
+    }
+}
+
+#[test]
 fn a_better_system_is_found_better() {
     let references = lines(&fixture("summaries.references.txt"));
     let baseline = lines(&fixture("summaries.baseline.txt"));

@@ -27,36 +27,19 @@ pub struct KeysValues {
     values: Tensor<4>,
 }
 
-/// How much every query looked at every position: kept, or computed when asked for, since training never asks.
+/// How much every query looked at every position: what it is computed from, since training never asks.
 #[derive(Clone, Debug)]
-pub enum Probabilities {
-    /// `[batch_size, n_heads, n_queries, n_keys]`.
-    Kept(Tensor<4>),
-    /// Of what they come from, as [`kernels::attend`] takes it.
-    Of {
-        /// Queries, `[batch_size, n_heads, n_queries, head_size]`.
-        query: Tensor<4>,
-        /// Keys, `[batch_size, n_heads, n_keys, head_size]`.
-        keys: Tensor<4>,
-        /// What is added to the scores.
-        mask: Option<Tensor<4>>,
-        /// What queries are multiplied by.
-        scale: f64,
-    },
+pub struct Probabilities {
+    query: Tensor<4>,
+    keys: Tensor<4>,
+    mask: Option<Tensor<4>>,
+    scale: f64,
 }
 
 impl Probabilities {
     /// As a tensor, `[batch_size, n_heads, n_queries, n_keys]`, before dropout.
     pub fn into_tensor(self) -> Tensor<4> {
-        match self {
-            Self::Kept(probabilities) => probabilities,
-            Self::Of {
-                query,
-                keys,
-                mask,
-                scale,
-            } => kernels::plain::probabilities(query, keys, mask.as_ref(), scale),
-        }
+        kernels::plain::probabilities(self.query, self.keys, self.mask.as_ref(), self.scale)
     }
 }
 
@@ -128,15 +111,12 @@ impl Attention {
         let (keys, values) = (memory.keys.clone(), memory.values.clone());
         // The scale multiplies the projection with its bias, as in the reference.
         let scale = (head_size as f64).powf(-0.5);
-        let (context, probabilities) = kernels::attend(query.clone(), keys.clone(), values, mask, scale, &self.dropout);
-        let probabilities = match probabilities {
-            Some(probabilities) => Probabilities::Kept(probabilities),
-            None => Probabilities::Of {
-                query,
-                keys,
-                mask: mask.cloned(),
-                scale,
-            },
+        let context = kernels::attend(query.clone(), keys.clone(), values, mask, scale, &self.dropout);
+        let probabilities = Probabilities {
+            query,
+            keys,
+            mask: mask.cloned(),
+            scale,
         };
         (apply_linear(&self.out_proj, context), probabilities)
     }

@@ -183,9 +183,9 @@ fn steps_equal_the_full_pass_and_survive_reordering() {
     }
 }
 
-/// A model that learns keeps no probabilities; whoever asks for them is given the same.
+/// It is computed when asked for, also of a model that learns, whose layers are other kernels.
 #[test]
-fn attention_to_the_source_is_the_same_where_it_was_not_kept() {
+fn attention_to_the_source_is_the_same_in_training() {
     for config in configs() {
         let config = ModelConfig { dropout: 0.0, ..config };
         let device = Device::flex();

@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use experiments::{Definition, Record, RunDefinition, RunFolder};
+use experiments::{ComparisonRecord, Definition, Record, RunDefinition, RunFolder};
 use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, prepare, progress};
+use lite_eval::compare::compare_all;
 use lite_eval::decode::DecodeConfig;
+use lite_eval::evaluate::Split;
+use lite_eval::metrics::bootstrap::Bootstrap;
 use lite_eval::tables::{Row, comparison};
 use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task};
 use lite_train::config::TrainConfig;
@@ -61,7 +64,27 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .with_context(|| format!("{} {}", definition.name, job.definition.arch))?;
         records.push(record);
     }
-    print(&definition, args, records)
+    let compared = compare(&definition, &prepared, &args.results).unwrap_or_else(|error| {
+        eprintln!("warning: the architectures were not compared: {error:#}");
+        Vec::new()
+    });
+    print(&definition, args, records, &compared)
+}
+
+/// Compares the architectures by all their records in `results`, and writes down what came of it.
+fn compare(definition: &Definition, prepared: &Prepared, results: &Path) -> anyhow::Result<Vec<ComparisonRecord>> {
+    let references = prepared.references(Split::Test.name())?;
+    let compared = compare_all(
+        results,
+        &definition.name,
+        &prepared.hash,
+        &references,
+        Bootstrap::default(),
+    )?;
+    for comparison in &compared {
+        comparison.write(results)?;
+    }
+    Ok(compared)
 }
 
 #[cfg(feature = "remote")]
@@ -258,7 +281,12 @@ fn restart(folder: &RunFolder) -> anyhow::Result<()> {
 }
 
 /// The comparison of what was asked for and of what else of the experiment was trained before.
-fn print(definition: &Definition, args: &Args, mut records: Vec<Record>) -> anyhow::Result<()> {
+fn print(
+    definition: &Definition,
+    args: &Args,
+    mut records: Vec<Record>,
+    compared: &[ComparisonRecord],
+) -> anyhow::Result<()> {
     let order = definition.archs();
     for arch in &order {
         if records.iter().all(|record| record.arch != *arch) {
@@ -269,13 +297,15 @@ fn print(definition: &Definition, args: &Args, mut records: Vec<Record>) -> anyh
     if args.json {
         println!(
             "{}",
-            serde_json::to_string_pretty(&json!({ "experiment": definition.name, "runs": records }))?
+            serde_json::to_string_pretty(
+                &json!({ "experiment": definition.name, "runs": records, "comparisons": compared })
+            )?
         );
     } else {
         print!(
             "{}\n\n{}",
             definition.title(),
-            comparison(&records.iter().map(Row::one).collect::<Vec<_>>())
+            comparison(&records.iter().map(Row::one).collect::<Vec<_>>(), compared)
         );
     }
     Ok(())

@@ -76,9 +76,14 @@ fn an_experiment_is_trained_compared_and_kept() {
     let records = |arch: &str| {
         fs::read_dir(experiment.path().join("results/toy").join(arch))
             .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().is_file())
             .count()
     };
     assert_eq!((records("lite"), records("transformer")), (2, 2));
+    let compared = experiment.path().join("results/toy/lite/comparison/transformer.json");
+    let compared: serde_json::Value = serde_json::from_slice(&fs::read(compared).unwrap()).unwrap();
+    assert_eq!(compared["hypotheses"].as_array().map(Vec::len), Some(1));
+    assert!(stdout.contains("paired bootstrap"), "{stdout}");
 
     // Nothing is left to do, so nothing is done again.
     let (again, _) = experiment.train("runs", &["--arch", "lite"]);

@@ -163,6 +163,6 @@ fn a_summariser_is_trained_and_beats_what_is_taken_out_of_the_text() {
     assert!(lead.scores[0].value > 20.0 && lead.scores[0].value < 60.0);
     // 89 here; other processors round otherwise, and a summary with one name wrong still has two thirds of its words.
     assert!(learnt > 75.0 && learnt > lead.scores[0].value, "{learnt}");
-    let table = comparison(&[Row::one(record), Row::one(&lead)]);
+    let table = comparison(&[Row::one(record), Row::one(&lead)], &[]);
     assert!(table.contains("| lead-3 | - |"), "{table}");
 }

@@ -4,9 +4,8 @@
 //! sacreBLEU adds and divides resampled numbers in single precision, this in double: means and intervals differ in the
 //! seventh digit. For two systems that are equal in every resample sacreBLEU says p = 1/1001; here it is 1.
 
-use experiments::{Interval, Score};
+use experiments::{Difference, Interval, Score};
 use rayon::prelude::*;
-use serde::Serialize;
 
 use super::lines::Lines;
 use crate::numpy::Generator;
@@ -32,19 +31,6 @@ impl Default for Bootstrap {
     }
 }
 
-/// Two systems by one metric.
-#[derive(Serialize, Debug, Clone, PartialEq)]
-pub struct Comparison {
-    /// Name of the metric.
-    pub name: String,
-    /// The system's score less the baseline's.
-    pub difference: f64,
-    /// Where the difference lies.
-    pub confidence: Interval,
-    /// How probable so large a difference would be if the systems were equally good.
-    pub p_value: f64,
-}
-
 impl Bootstrap {
     /// The scores with their confidence intervals.
     pub fn confidence(self, all: &[Lines]) -> Vec<Score> {
@@ -60,7 +46,7 @@ impl Bootstrap {
     /// # Panics
     ///
     /// If the two were not measured by the same metrics over as many lines.
-    pub fn paired(self, system: &[Lines], baseline: &[Lines]) -> (Vec<Score>, Vec<Score>, Vec<Comparison>) {
+    pub fn paired(self, system: &[Lines], baseline: &[Lines]) -> (Vec<Score>, Vec<Score>, Vec<Difference>) {
         assert_eq!(system.len(), baseline.len(), "the same metrics");
         let all: Vec<&Lines> = system.iter().chain(baseline).collect();
         let samples = self.resample(&all);
@@ -72,10 +58,46 @@ impl Bootstrap {
         let (samples, baseline_samples) = samples.split_at(system.len());
         let comparisons = (0..system.len()).map(|i| {
             assert_eq!(system[i].metric(), baseline[i].metric(), "the same metrics");
-            compare(&scores[i], &baseline_scores[i], &samples[i], &baseline_samples[i])
+            let name = &scores[i].name;
+            let difference = scores[i].value - baseline_scores[i].value;
+            compare(
+                name,
+                difference,
+                samples[i].iter().zip(&baseline_samples[i]).map(|(a, b)| a - b),
+            )
         });
         let comparisons = comparisons.collect();
         (scores, baseline_scores, comparisons)
+    }
+
+    /// What lies, metric by metric, between the mean scores of a system and of a baseline that were trained several times.
+    ///
+    /// # Panics
+    ///
+    /// If one of them has no run, or two runs were not measured by the same metrics over as many lines.
+    pub fn between(self, system: &[Vec<Lines>], baseline: &[Vec<Lines>]) -> Vec<Difference> {
+        let n_metrics = system.first().expect("a run of the system").len();
+        assert!(!baseline.is_empty(), "a run of the baseline");
+        let runs = || system.iter().chain(baseline);
+        (0..n_metrics)
+            .map(|i| {
+                assert!(runs().all(|run| run.len() == n_metrics && run[i].metric() == system[0][i].metric()));
+                let of_metric: Vec<&Lines> = runs().map(|run| &run[i]).collect();
+                let samples = self.resample(&of_metric);
+                let mean = |values: &mut dyn ExactSizeIterator<Item = f64>| {
+                    let n = values.len() as f64;
+                    values.sum::<f64>() / n
+                };
+                let (of_system, of_baseline) = samples.split_at(system.len());
+                let differences = (0..self.n_resamples).map(|draw| {
+                    mean(&mut of_system.iter().map(|samples| samples[draw]))
+                        - mean(&mut of_baseline.iter().map(|samples| samples[draw]))
+                });
+                let score = |run: &Vec<Lines>| run[i].score().value;
+                let found = mean(&mut system.iter().map(score)) - mean(&mut baseline.iter().map(score));
+                compare(system[0][i].metric().name(), found, differences)
+            })
+            .collect()
     }
 
     /// The scores of the corpora that are drawn, for each of `all`; a draw takes the same lines of each.
@@ -120,11 +142,11 @@ fn interval(samples: &[f64]) -> Interval {
     }
 }
 
-fn compare(system: &Score, baseline: &Score, samples: &[f64], baseline_samples: &[f64]) -> Comparison {
-    let differences: Vec<f64> = samples.iter().zip(baseline_samples).map(|(a, b)| a - b).collect();
-    let difference = system.value - baseline.value;
-    Comparison {
-        name: system.name.clone(),
+/// Of the difference that was found, and those of the corpora that were drawn.
+fn compare(name: &str, difference: f64, differences: impl Iterator<Item = f64>) -> Difference {
+    let differences: Vec<f64> = differences.collect();
+    Difference {
+        name: name.into(),
         difference,
         confidence: interval(&differences),
         p_value: p_value(&differences, difference),

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
-use experiments::Score;
-use lite_eval::metrics::bootstrap::{Bootstrap, Comparison};
+use experiments::{Difference, Score};
+use lite_eval::metrics::bootstrap::Bootstrap;
 use lite_eval::metrics::differences::{LineDifference, largest};
 use lite_eval::metrics::sacre::Tokenize;
 use lite_eval::metrics::{Lines, Metric, MetricSettings};
 use serde::Serialize;
 
-use super::{print_json, read_lines};
+use super::{BootstrapArguments, print_json, read_lines};
 
 /// Score translations or summaries against references, line by line
 ///
@@ -58,13 +58,8 @@ pub struct Arguments {
     /// Add 95% confidence intervals by bootstrap resampling
     #[arg(long)]
     confidence: bool,
-    /// How many times lines are drawn anew for intervals and p
-    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().n_resamples as u32,
-          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    resamples: u32,
-    /// Seed of these draws
-    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().seed)]
-    seed: u64,
+    #[command(flatten)]
+    bootstrap: BootstrapArguments,
     /// With --baseline: show this many lines in which the systems differ most
     #[arg(long, value_name = "N", default_value_t = 3, requires = "baseline")]
     differences: usize,
@@ -124,7 +119,7 @@ struct Report {
 #[derive(Serialize)]
 struct Against {
     scores: Vec<Score>,
-    comparisons: Vec<Comparison>,
+    comparisons: Vec<Difference>,
     differences_by: &'static str,
     differences: Vec<Shown>,
 }
@@ -160,13 +155,6 @@ impl Arguments {
             lowercase: self.lowercase,
             stem: self.stem,
             sentence_end: self.sentence_end.clone(),
-        }
-    }
-
-    fn bootstrap(&self) -> Bootstrap {
-        Bootstrap {
-            n_resamples: self.resamples as usize,
-            seed: self.seed,
         }
     }
 
@@ -207,7 +195,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             system_text: hypotheses[scores.line - 1].clone(),
             baseline_text: texts[scores.line - 1].clone(),
         });
-        let (scores, baseline_scores, comparisons) = arguments.bootstrap().paired(&system, &baseline);
+        let (scores, baseline_scores, comparisons) = Bootstrap::from(&arguments.bootstrap).paired(&system, &baseline);
         report.scores = scores;
         report.baseline = Some(Against {
             scores: baseline_scores,
@@ -216,7 +204,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             differences: shown.collect(),
         });
     } else if arguments.confidence {
-        report.scores = arguments.bootstrap().confidence(&system);
+        report.scores = Bootstrap::from(&arguments.bootstrap).confidence(&system);
     } else {
         report.scores = system.iter().map(Lines::score).collect();
     }

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod bench;
+mod compare;
 mod compress;
 mod cost;
 mod errors;
@@ -24,6 +25,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lite_data::{DataConfig, PrepareOptions, Prepared, Progress, prepare};
 use lite_eval::device::DeviceName;
+use lite_eval::metrics::bootstrap::Bootstrap;
 use lite_eval::run::Text;
 
 /// Translates, scores and compares what lite-train trained.
@@ -41,6 +43,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Baseline(baseline::Arguments),
     Metrics(metrics::Arguments),
+    Compare(compare::Arguments),
     Perplexity(perplexity::Arguments),
     Cost(cost::Arguments),
     Tables(tables::Arguments),
@@ -59,6 +62,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Baseline(arguments) => baseline::run(&arguments),
         Command::Metrics(arguments) => metrics::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Perplexity(arguments) => perplexity::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
@@ -172,6 +176,27 @@ struct ResultsArguments {
     /// Folder of records
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,
+}
+
+/// How lines are drawn.
+#[derive(Args, Debug)]
+struct BootstrapArguments {
+    /// How many times lines are drawn anew for intervals and p
+    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().n_resamples as u32,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    resamples: u32,
+    /// Seed of these draws
+    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().seed)]
+    seed: u64,
+}
+
+impl From<&BootstrapArguments> for Bootstrap {
+    fn from(arguments: &BootstrapArguments) -> Self {
+        Self {
+            n_resamples: arguments.resamples as usize,
+            seed: arguments.seed,
+        }
+    }
 }
 
 /// Prints a value as one line of JSON.

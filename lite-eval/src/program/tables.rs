@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use experiments::{CompressionRecord, Record, write_atomically};
+use experiments::{ComparisonRecord, CompressionRecord, Record, write_atomically};
 use lite_eval::tables::{bench, compression, document, fill};
 
 use super::ResultsArguments;
@@ -30,16 +30,17 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let results = &arguments.results.results;
     let records = Record::read_all(results)?;
+    let compared = ComparisonRecord::read_all(results)?;
     let compressed = CompressionRecord::read_all(results)?;
     let timings = bench::read_all(&results.join("bench"))?;
-    let tables = document(&records) + &compression::document(&compressed, &compression::published()?);
+    let tables = document(&records, &compared) + &compression::document(&compressed, &compression::published()?);
     let mut files = vec![(results.join("TABLES.md"), tables)];
     if arguments.readme.exists() {
         let place = || format!("`{}`", arguments.readme.display());
         let readme = fs::read_to_string(&arguments.readme).with_context(place)?;
         files.push((
             arguments.readme.clone(),
-            fill(&readme, &records, &compressed, &timings).with_context(place)?,
+            fill(&readme, &records, &compared, &compressed, &timings).with_context(place)?,
         ));
     }
     publish(&files, arguments.check, "lite-eval tables")

@@ -45,7 +45,7 @@ impl<'a> Row<'a> {
         };
         if shown.status == Status::Finished {
             let mut others: Vec<&Record> = records.iter().filter(is_another).copied().collect();
-            others.sort_by_key(|record| record.date.clone());
+            others.sort_by_key(|record| &record.date);
             of_seed.extend(others.into_iter().map(|record| (record.seed, record)));
         }
         Some(Self {
@@ -55,7 +55,7 @@ impl<'a> Row<'a> {
     }
 
     /// All of its records, the one shown first.
-    pub(super) fn records(&self) -> impl Iterator<Item = &'a Record> {
+    pub fn records(&self) -> impl Iterator<Item = &'a Record> {
         std::iter::once(self.shown).chain(self.others.iter().copied())
     }
 

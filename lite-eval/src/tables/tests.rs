@@ -1,6 +1,6 @@
 //! What a reader of the results sees, from records made by hand.
 
-use experiments::{CurvePoint, Hypotheses, Machine, ParameterCounts, Score};
+use experiments::{CurvePoint, Hypotheses, Interval, Machine, ParameterCounts, Score};
 use serde_json::json;
 
 use super::*;
@@ -73,7 +73,7 @@ fn records() -> Vec<(PathBuf, Record)> {
 
 #[test]
 fn the_document_shows_the_newest_that_finished_beside_the_baseline_and_the_paper() {
-    insta::assert_snapshot!(document(&records()));
+    insta::assert_snapshot!(document(&records(), &[]));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn scores_over_seeds_are_a_mean_with_its_deviation() {
         of_seed(5, "2026-01-07T00:00:00Z", 10.0, Status::TimeBudget, ""),
         record("transformer", "2026-01-05T00:00:00Z", 59.0, finished),
     ];
-    let document = document(&records);
+    let document = document(&records, &[]);
     for expected in [
         "| 62.00 ± 2.00 | 72.00 ± 2.00 |",
         "| 59.00 | 69.00 |",
@@ -109,23 +109,67 @@ fn scores_over_seeds_are_a_mean_with_its_deviation() {
 }
 
 #[test]
+fn a_bootstrap_of_the_translations_that_are_shown_stands_beside_their_difference() {
+    let translated = |arch: &str, bleu, hash: &str| {
+        let (path, mut record) = record(arch, "2026-01-01T00:00:00Z", bleu, Status::Finished);
+        record.hypotheses.sha256 = hash.into();
+        (path, record)
+    };
+    let records = [translated("lite", 60.0, "aa"), translated("transformer", 58.0, "bb")];
+    let mut compared = ComparisonRecord {
+        experiment: "multi30k-enfr".into(),
+        arch: "lite".into(),
+        baseline: "transformer".into(),
+        date: String::new(),
+        commit: String::new(),
+        version: String::new(),
+        data_hash: String::new(),
+        hypotheses: vec!["aa".into()],
+        baseline_hypotheses: vec!["bb".into()],
+        n_resamples: 1000,
+        seed: 1,
+        differences: vec![Difference {
+            name: "BLEU".into(),
+            difference: 2.0,
+            confidence: Interval {
+                low: -0.25,
+                high: 4.125,
+                level: 0.95,
+            },
+            p_value: 0.0625,
+        }],
+    };
+    let with = document(&records, std::slice::from_ref(&compared));
+    let expected = "- lite against transformer: +2.00 BLEU [-0.25, +4.12], p 0.062, at 0.83 times its Mult-Adds\n\
+                    - [ ] and p: paired bootstrap, where 95 % of 1,000 test sets lie that are drawn from the lines of this one\n";
+    assert!(with.contains(expected), "{with}");
+    compared.baseline_hypotheses = vec!["cc".into()];
+    let without = document(&records, &[compared]);
+    assert!(
+        without.contains("- lite against transformer: +2.00 BLEU at 0.83 times its Mult-Adds\n"),
+        "{without}"
+    );
+    assert!(!without.contains("bootstrap"), "{without}");
+}
+
+#[test]
 fn a_readme_is_filled_between_its_markers_and_then_stays() {
     let readme = "# A\n<!-- table:multi30k-enfr -->\nold\n<!-- end -->\nb\n<!-- table:other -->\n<!-- end -->\n";
-    let filled = fill(readme, &records(), &[], &[]).unwrap();
+    let filled = fill(readme, &records(), &[], &[], &[]).unwrap();
     assert!(filled.starts_with("# A\n<!-- table:multi30k-enfr -->\n| model |") && !filled.contains("old"));
     assert!(filled.ends_with("<!-- end -->\nb\n<!-- table:other -->\nNo record yet.\n<!-- end -->\n"));
-    assert_eq!(fill(&filled, &records(), &[], &[]).unwrap(), filled);
+    assert_eq!(fill(&filled, &records(), &[], &[], &[]).unwrap(), filled);
 }
 
 #[test]
 fn broken_markers_are_named() {
     assert_eq!(
-        fill("\n<!-- table:x -->\n", &[], &[], &[]),
+        fill("\n<!-- table:x -->\n", &[], &[], &[], &[]),
         Err(MarkerError::NoEnd { line: 2 })
     );
     let found = "<!-- table:x".to_string();
     assert_eq!(
-        fill("<!-- table:x\n", &[], &[], &[]),
+        fill("<!-- table:x\n", &[], &[], &[], &[]),
         Err(MarkerError::Broken { line: 1, found })
     );
 }
@@ -169,7 +213,7 @@ fn language_models_have_the_columns_of_the_papers_table() {
         record
     };
     let (lite, transformer) = (language_model("lite", 22.5), language_model("transformer", 24.0));
-    let table = comparison(&[Row::one(&lite), Row::one(&transformer)]);
+    let table = comparison(&[Row::one(&lite), Row::one(&transformer)], &[]);
     for expected in [
         "| Mult-Adds | of 100 | of 1000 | of 1000, published | perplexity | valid perplexity | perplexity, published | \
          valid perplexity, published | updates |",

@@ -37,6 +37,7 @@ fn help_of_every_command() {
         "evaluate",
         "baseline",
         "metrics",
+        "compare",
         "perplexity",
         "cost",
         "tables",

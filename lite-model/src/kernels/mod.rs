@@ -137,14 +137,14 @@ pub fn linear_relu(layer: &Linear, x: Tensor<3>, dropout: &Dropout) -> Tensor<3>
     plain::linear_relu(layer, x, dropout)
 }
 
-/// `dropout(softmax(scale * query * keys + mask)) * values`, and the probabilities before dropout where they were kept.
+/// `dropout(softmax(scale * query * keys + mask)) * values`.
 ///
 /// # Shapes
 ///
 /// - query: `[batch_size, n_heads, n_queries, head_size]`
 /// - keys, values: `[batch_size, n_heads, n_keys, head_size]`
 /// - mask: broadcasts to `[batch_size, n_heads, n_queries, n_keys]`, its last axis `n_keys` long
-/// - output: `[batch_size, n_queries, n_heads * head_size]`, and `[batch_size, n_heads, n_queries, n_keys]`
+/// - output: `[batch_size, n_queries, n_heads * head_size]`
 pub fn attend(
     query: Tensor<4>,
     keys: Tensor<4>,
@@ -152,17 +152,13 @@ pub fn attend(
     mask: Option<&Tensor<4>>,
     scale: f64,
     dropout: &Dropout,
-) -> (Tensor<3>, Option<Tensor<4>>) {
+) -> Tensor<3> {
     #[cfg(feature = "flex")]
     if graph::is_tracked(&query) {
         let dropped = dropout.draw(&query.device());
-        return (
-            attention::attend(query, keys, values, mask, scale as f32, dropped),
-            None,
-        );
+        return attention::attend(query, keys, values, mask, scale as f32, dropped);
     }
-    let (output, probabilities) = plain::attend(query, keys, values, mask, scale, dropout);
-    (output, Some(probabilities))
+    plain::attend(query, keys, values, mask, scale, dropout)
 }
 
 /// `value * sigmoid(gate)` of the halves of `hidden`, `[batch_size, length, 2 * channels]`, times `keep`,

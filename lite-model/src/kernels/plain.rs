@@ -49,14 +49,12 @@ pub fn attend(
     mask: Option<&Tensor<4>>,
     scale: f64,
     dropout: &Dropout,
-) -> (Tensor<3>, Tensor<4>) {
+) -> Tensor<3> {
     let [batch_size, n_heads, n_queries, head_size] = query.dims();
-    let probabilities = probabilities(query, keys, mask, scale);
-    let context = dropout.forward(probabilities.clone()).matmul(values);
-    let context = context
+    let context = dropout.forward(probabilities(query, keys, mask, scale)).matmul(values);
+    context
         .swap_dims(1, 2)
-        .reshape([batch_size, n_queries, n_heads * head_size]);
-    (context, probabilities)
+        .reshape([batch_size, n_queries, n_heads * head_size])
 }
 
 /// `softmax(scale * query * keys + mask)`, of the shapes of [`super::attend`]: `[batch_size, n_heads, n_queries, n_keys]`.

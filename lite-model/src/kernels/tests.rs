@@ -276,7 +276,7 @@ fn a_part_of_the_channels_goes_in_without_a_copy() {
     );
 }
 
-/// Queries, keys, and a mask: none, a causal one, or one of padding, with a sentence that has none.
+/// Queries, keys, and a mask: none, a causal one, one of padding, with a sentence that has none, or one for every head.
 #[test]
 fn attention_of_any_shape() {
     for [batch_size, n_heads, n_queries, n_keys, head_size] in [
@@ -298,7 +298,24 @@ fn attention_of_any_shape() {
             let hidden: Vec<f32> = hidden.collect();
             Some(Tensor::<1>::from_floats(hidden.as_slice(), &device()).reshape([batch_size, 1, 1, n_keys]))
         };
-        for (mask, dropout) in [None, causal, padding].iter().zip([0.0, 0.3, 0.2].map(Dropout::new)) {
+        let of_heads = {
+            let shape = [batch_size, n_heads, n_queries, n_keys];
+            let added = (0..shape.iter().product()).map(|i: usize| {
+                let (head, query, key) = (i / n_keys / n_queries % n_heads, i / n_keys % n_queries, i % n_keys);
+                // A window that begins later in each head, and what is added within it.
+                let begin = (query + 2 * head) % n_keys;
+                let is_hidden = key < begin || key > begin + 3;
+                if is_hidden {
+                    f32::NEG_INFINITY
+                } else {
+                    0.1 * key as f32 / n_keys as f32
+                }
+            });
+            let added: Vec<f32> = added.collect();
+            Some(Tensor::<1>::from_floats(added.as_slice(), &device()).reshape(shape))
+        };
+        let masks = [None, causal, padding, of_heads];
+        for (mask, dropout) in masks.iter().zip([0.0, 0.3, 0.2, 0.1].map(Dropout::new)) {
             let heads = |x: &Tensor<1>, length| {
                 x.clone()
                     .reshape([batch_size, length, n_heads, head_size])
@@ -310,7 +327,14 @@ fn attention_of_any_shape() {
                 &[n * n_queries, n * n_keys, n * n_keys],
                 &|x| {
                     let (keys, values) = (heads(&x[1], n_keys), heads(&x[2], n_keys));
-                    flat(attend(heads(&x[0], n_queries), keys, values, mask.as_ref(), 0.4, &dropout).0)
+                    flat(attend(
+                        heads(&x[0], n_queries),
+                        keys,
+                        values,
+                        mask.as_ref(),
+                        0.4,
+                        &dropout,
+                    ))
                 },
                 &|x| {
                     let scores = heads(&x[0], n_queries)
