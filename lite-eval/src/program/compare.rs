@@ -50,7 +50,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for comparison in &found {
         let path = comparison.write(results)?;
-        eprintln!("{} against {}: `{}`", comparison.arch, comparison.baseline, path.display());
+        eprintln!(
+            "{} against {}: `{}`",
+            comparison.arch,
+            comparison.baseline,
+            path.display()
+        );
         if arguments.json {
             print_json(comparison)?;
         }
