@@ -51,10 +51,7 @@ pub enum CompareError {
     },
 }
 
-/// Compares every architecture of an experiment with the baseline, by the records that its table shows. None where there is no
-/// baseline, or no translations.
-///
-/// - data_hash, references: those of the prepared corpus; records of another corpus are left out
+/// Compares every architecture of an experiment with the baseline, by the records that its table shows; see [`compare_rows`].
 pub fn compare_all(
     results: &Path,
     experiment: &str,
@@ -64,7 +61,21 @@ pub fn compare_all(
 ) -> Result<Vec<ComparisonRecord>, CompareError> {
     let records = Record::read_all(results)?;
     let shown = rows(&records).remove(experiment).unwrap_or_default();
-    let shown = shown
+    compare_rows(results, &shown, data_hash, references, bootstrap)
+}
+
+/// Compares every row with the baseline's. None where there is no baseline, or no translations.
+///
+/// - results: where the translations of the records are
+/// - data_hash, references: those of the prepared corpus; records of another corpus are left out
+pub fn compare_rows(
+    results: &Path,
+    rows: &[Row<'_>],
+    data_hash: &str,
+    references: &[String],
+    bootstrap: Bootstrap,
+) -> Result<Vec<ComparisonRecord>, CompareError> {
+    let shown = rows
         .iter()
         .filter(|row| is_translated(row.shown) && row.shown.data_hash == data_hash);
     let Some(baseline) = shown.clone().find(|row| row.shown.arch == BASELINE) else {

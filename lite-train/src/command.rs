@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use experiments::{ComparisonRecord, Definition, Record, RunDefinition, RunFolder};
 use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, prepare, progress};
-use lite_eval::compare::compare_all;
+use lite_eval::compare::{compare_all, compare_rows};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::Split;
 use lite_eval::metrics::bootstrap::Bootstrap;
@@ -64,27 +64,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .with_context(|| format!("{} {}", definition.name, job.definition.arch))?;
         records.push(record);
     }
-    let compared = compare(&definition, &prepared, &args.results).unwrap_or_else(|error| {
-        eprintln!("warning: the architectures were not compared: {error:#}");
-        Vec::new()
-    });
-    print(&definition, args, records, &compared)
+    print(&definition, args, records, &prepared)
 }
 
-/// Compares the architectures by all their records in `results`, and writes down what came of it.
-fn compare(definition: &Definition, prepared: &Prepared, results: &Path) -> anyhow::Result<Vec<ComparisonRecord>> {
+/// Compares the architectures by all their records in `results`, and writes down what came of it; what it returns is of the
+/// rows alone that are to be shown.
+fn compare(
+    definition: &Definition,
+    rows: &[Row<'_>],
+    prepared: &Prepared,
+    results: &Path,
+) -> anyhow::Result<Vec<ComparisonRecord>> {
     let references = prepared.references(Split::Test.name())?;
-    let compared = compare_all(
-        results,
-        &definition.name,
-        &prepared.hash,
-        &references,
-        Bootstrap::default(),
-    )?;
-    for comparison in &compared {
+    let (hash, bootstrap) = (&prepared.hash, Bootstrap::default());
+    for comparison in compare_all(results, &definition.name, hash, &references, bootstrap)? {
         comparison.write(results)?;
     }
-    Ok(compared)
+    Ok(compare_rows(results, rows, hash, &references, bootstrap)?)
 }
 
 #[cfg(feature = "remote")]
@@ -281,12 +277,7 @@ fn restart(folder: &RunFolder) -> anyhow::Result<()> {
 }
 
 /// The comparison of what was asked for and of what else of the experiment was trained before.
-fn print(
-    definition: &Definition,
-    args: &Args,
-    mut records: Vec<Record>,
-    compared: &[ComparisonRecord],
-) -> anyhow::Result<()> {
+fn print(definition: &Definition, args: &Args, mut records: Vec<Record>, prepared: &Prepared) -> anyhow::Result<()> {
     let order = definition.archs();
     for arch in &order {
         if records.iter().all(|record| record.arch != *arch) {
@@ -294,6 +285,11 @@ fn print(
         }
     }
     records.sort_by_key(|record| order.iter().position(|arch| *arch == record.arch));
+    let rows: Vec<Row<'_>> = records.iter().map(Row::one).collect();
+    let compared = compare(definition, &rows, prepared, &args.results).unwrap_or_else(|error| {
+        eprintln!("warning: the architectures were not compared: {error:#}");
+        Vec::new()
+    });
     if args.json {
         println!(
             "{}",
@@ -302,11 +298,7 @@ fn print(
             )?
         );
     } else {
-        print!(
-            "{}\n\n{}",
-            definition.title(),
-            comparison(&records.iter().map(Row::one).collect::<Vec<_>>(), compared)
-        );
+        print!("{}\n\n{}", definition.title(), comparison(&rows, &compared));
     }
     Ok(())
 }

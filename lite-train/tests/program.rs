@@ -80,8 +80,8 @@ fn an_experiment_is_trained_compared_and_kept() {
             .count()
     };
     assert_eq!((records("lite"), records("transformer")), (2, 2));
-    let compared = experiment.path().join("results/toy/lite/comparison/transformer.json");
-    let compared: serde_json::Value = serde_json::from_slice(&fs::read(compared).unwrap()).unwrap();
+    let comparison = experiment.path().join("results/toy/lite/comparison/transformer.json");
+    let compared: serde_json::Value = serde_json::from_slice(&fs::read(&comparison).unwrap()).unwrap();
     assert_eq!(compared["hypotheses"].as_array().map(Vec::len), Some(1));
     assert!(stdout.contains("paired bootstrap"), "{stdout}");
 
@@ -113,6 +113,12 @@ fn an_experiment_is_trained_compared_and_kept() {
             .join("checkpoints/00000025")
             .is_dir()
     );
+
+    // A record of another seed counts in the results; what is printed is of these runs alone.
+    let (stdout, _) = experiment.train("seed-2", &["--seed", "2"]);
+    assert!(stdout.contains("paired bootstrap"), "{stdout}");
+    let compared: serde_json::Value = serde_json::from_slice(&fs::read(comparison).unwrap()).unwrap();
+    assert_eq!(compared["hypotheses"].as_array().map(Vec::len), Some(2));
 }
 
 #[test]
