@@ -79,23 +79,26 @@ impl Bootstrap {
         let n_metrics = system.first().expect("a run of the system").len();
         assert!(!baseline.is_empty(), "a run of the baseline");
         let runs = || system.iter().chain(baseline);
+        assert!(runs().all(|run| run.len() == n_metrics), "the same metrics");
+        let all: Vec<&Lines> = runs().flatten().collect();
+        let samples = self.resample(&all);
+        let mean = |values: &mut dyn ExactSizeIterator<Item = f64>| {
+            let n = values.len() as f64;
+            values.sum::<f64>() / n
+        };
         (0..n_metrics)
             .map(|i| {
-                assert!(runs().all(|run| run.len() == n_metrics && run[i].metric() == system[0][i].metric()));
-                let of_metric: Vec<&Lines> = runs().map(|run| &run[i]).collect();
-                let samples = self.resample(&of_metric);
-                let mean = |values: &mut dyn ExactSizeIterator<Item = f64>| {
-                    let n = values.len() as f64;
-                    values.sum::<f64>() / n
-                };
-                let (of_system, of_baseline) = samples.split_at(system.len());
+                let metric = system[0][i].metric();
+                assert!(runs().all(|run| run[i].metric() == metric), "the same metrics");
+                let of_metric: Vec<&Vec<f64>> = samples.iter().skip(i).step_by(n_metrics).collect();
+                let (of_system, of_baseline) = of_metric.split_at(system.len());
                 let differences = (0..self.n_resamples).map(|draw| {
                     mean(&mut of_system.iter().map(|samples| samples[draw]))
                         - mean(&mut of_baseline.iter().map(|samples| samples[draw]))
                 });
                 let score = |run: &Vec<Lines>| run[i].score().value;
                 let found = mean(&mut system.iter().map(score)) - mean(&mut baseline.iter().map(score));
-                compare(system[0][i].metric().name(), found, differences)
+                compare(metric.name(), found, differences)
             })
             .collect()
     }

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::array::{BLOCK, Matrix, compact, dims, product, tensor, values};
 use super::graph::{open, record};
 use super::mask::Mask;
-use super::vector::{LANES, exp, largest, sum, vectorised};
+use super::vector::{exp, exponentials, largest, sum, vectorised};
 
 /// `dropout(softmax(scale * query * keys + mask)) * values`.
 ///
@@ -195,7 +195,7 @@ impl Saved {
                         let mut sums = [0.0; BLOCK];
                         for (i, row) in rows.chunks_exact_mut(n_keys).enumerate() {
                             let mask = self.mask([sentence, head], first + i, &seen);
-                            let (largest, sum) = exponentials(&mut row[seen.clone()], mask);
+                            let (largest, sum) = masked_exponentials(&mut row[seen.clone()], mask);
                             partitions[head * n_queries + first + i] = largest + sum.ln();
                             sums[i] = sum;
                         }
@@ -295,26 +295,14 @@ fn visible(mask: &[f32]) -> Option<Range<usize>> {
 
 vectorised! {
     /// Replaces scores by the exponentials of their distances from the largest; the largest and the sum.
-    fn exponentials(row: &mut [f32], mask: Option<&[f32]>) -> (f32, f32) {
+    fn masked_exponentials(row: &mut [f32], mask: Option<&[f32]>) -> (f32, f32) {
         if let Some(mask) = mask {
             for (value, mask) in row.iter_mut().zip(mask) {
                 *value += mask;
             }
         }
         let largest = largest(row);
-        let mut sums = [0f32; LANES];
-        let (chunks, rest) = row.as_chunks_mut::<LANES>();
-        for chunk in chunks {
-            for lane in 0..LANES {
-                chunk[lane] = exp(chunk[lane] - largest);
-                sums[lane] += chunk[lane];
-            }
-        }
-        for (value, sum) in rest.iter_mut().zip(&mut sums) {
-            *value = exp(*value - largest);
-            *sum += *value;
-        }
-        (largest, sums.iter().sum())
+        (largest, exponentials(row, largest))
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) const LANES: usize = 16;
 /// The polynomial of Cephes `expf`: `e^x = 2^n e^r` with `|r| <= ln 2 / 2`. Only operations that compilers turn
 /// into vectors, and no fused ones, so that every machine computes the same.
 #[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
@@ -112,6 +112,24 @@ pub(super) fn largest(row: &[f32]) -> f32 {
         largest[lane] = largest[lane].max(*value);
     }
     largest.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Replaces each value by `exp(value - largest)` and returns their sum.
+#[inline(always)]
+pub(crate) fn exponentials(row: &mut [f32], largest: f32) -> f32 {
+    let mut total = [0f32; LANES];
+    let (chunks, rest) = row.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            chunk[lane] = exp(chunk[lane] - largest);
+            total[lane] += chunk[lane];
+        }
+    }
+    for (lane, value) in rest.iter_mut().enumerate() {
+        *value = exp(*value - largest);
+        total[lane] += *value;
+    }
+    total.iter().sum()
 }
 
 #[cfg(test)]

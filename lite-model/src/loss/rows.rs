@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::kernels::vector::{LANES, exp};
+use crate::kernels::vector::{LANES, exponentials};
 
 /// Summed loss and summed negative log-likelihood of rows of `vocabulary` logits. With `with_gradient` the logits
 /// are overwritten by the gradient of the summed loss, otherwise by no matter what.
@@ -93,24 +93,6 @@ fn max_and_sum(row: &[f32]) -> (f32, f32) {
         largest.into_iter().fold(f32::NEG_INFINITY, f32::max),
         total.iter().sum(),
     )
-}
-
-/// Replaces each value by `exp(value - largest)` and returns their sum.
-#[inline(always)]
-fn exponentials(row: &mut [f32], largest: f32) -> f32 {
-    let mut total = [0f32; LANES];
-    let (chunks, rest) = row.as_chunks_mut::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            chunk[lane] = exp(chunk[lane] - largest);
-            total[lane] += chunk[lane];
-        }
-    }
-    for (lane, value) in rest.iter_mut().enumerate() {
-        *value = exp(*value - largest);
-        total[lane] += *value;
-    }
-    total.iter().sum()
 }
 
 #[cfg(test)]
