@@ -13,8 +13,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::PAD;
+use crate::bpe_dropout::EpochDropout;
 use crate::rows::Rows;
+use crate::store::PairStore;
+use crate::{EOS, PAD};
 
 /// How an epoch is cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +97,11 @@ pub fn updates<'a>(rows: impl Into<Rows<'a>>, config: &BatchConfig, seed: u64, e
     order.shuffle(&mut random);
     // A stable sort: pairs of equal lengths stay shuffled.
     sort_by_length(corpus, &mut order);
-    let mut groups = cut(corpus, &order, config.tokens_per_group.min(config.tokens_per_update));
+    let mut groups = cut(
+        &order,
+        longest_side(corpus),
+        config.tokens_per_group.min(config.tokens_per_update),
+    );
     groups.shuffle(&mut random);
 
     let mut plans = Vec::new();
@@ -121,7 +127,7 @@ pub fn sequential_batches<'a>(rows: impl Into<Rows<'a>>, tokens_per_batch: usize
     let corpus = rows.into();
     let mut order: Vec<u32> = (0..corpus.len() as u32).collect();
     sort_by_length(corpus, &mut order);
-    cut(corpus, &order, tokens_per_batch)
+    cut(&order, longest_side(corpus), tokens_per_batch)
         .into_iter()
         .map(|rows| load(corpus, rows))
         .collect()
@@ -150,6 +156,26 @@ impl UpdatePlan {
             n_tokens: self.n_tokens,
         }
     }
+
+    /// The same with words that are cut anew. The plan is of the stored pieces, so that an update has the same pairs with
+    /// and without, and more tokens; its batches are made again of the drawn lengths.
+    pub fn load_drawn(&self, store: &PairStore, dropout: &EpochDropout<'_>, tokens_per_batch: usize) -> Update {
+        let draw = |&index: &u32| (index, dropout.pair(index, store.pair(index as usize)));
+        let mut rows: Vec<(u32, (Vec<u32>, Vec<u32>))> = self.batches.iter().flatten().map(draw).collect();
+        rows.sort_by_key(|(_, (source, target))| (source.len(), target.len()));
+        let longest = |(_, (source, target)): &(u32, (Vec<u32>, Vec<u32>))| source.len().max(target.len());
+        let runs = cut(&rows, longest, tokens_per_batch).into_iter();
+        let batches = runs.map(|rows| {
+            let indices: Vec<u32> = rows.iter().map(|&(index, _)| index).collect();
+            let pairs = rows.iter().map(|(_, (source, target))| (&source[..], &target[..]));
+            batch(&indices, &pairs.collect::<Vec<_>>(), |_| EOS)
+        });
+        let batches: Vec<Batch> = batches.collect();
+        Update {
+            n_tokens: batches.iter().map(|batch| batch.n_tokens).sum(),
+            batches,
+        }
+    }
 }
 
 fn generator(seed: u64, epoch: u64) -> ChaCha8Rng {
@@ -165,25 +191,28 @@ fn sort_by_length(corpus: Rows<'_>, order: &mut [u32]) {
     order.sort_by_cached_key(|&index| corpus.lengths(index as usize));
 }
 
-fn longest_side(corpus: Rows<'_>, index: u32) -> usize {
-    let (source, target) = corpus.lengths(index as usize);
-    source.max(target)
+/// The longest side of a row.
+fn longest_side(corpus: Rows<'_>) -> impl Fn(&u32) -> usize {
+    move |&index| {
+        let (source, target) = corpus.lengths(index as usize);
+        source.max(target)
+    }
 }
 
 fn cost(corpus: Rows<'_>, rows: &[u32]) -> usize {
-    rows.len() * rows.iter().map(|&index| longest_side(corpus, index)).max().unwrap_or(0)
+    rows.len() * rows.iter().map(longest_side(corpus)).max().unwrap_or(0)
 }
 
 /// Cuts rows, in their order, into runs of at most `tokens`; a run has at least one row.
-fn cut<'a>(corpus: Rows<'_>, rows: &'a [u32], tokens: usize) -> Vec<&'a [u32]> {
+fn cut<T>(rows: &[T], longest_side: impl Fn(&T) -> usize, tokens: usize) -> Vec<&[T]> {
     let mut runs = Vec::new();
     let (mut start, mut longest) = (0, 0);
-    for (end, &index) in rows.iter().enumerate() {
-        let longest_with = longest.max(longest_side(corpus, index));
+    for (end, row) in rows.iter().enumerate() {
+        let longest_with = longest.max(longest_side(row));
         if end > start && (end - start + 1) * longest_with > tokens {
             runs.push(&rows[start..end]);
             start = end;
-            longest = longest_side(corpus, index);
+            longest = longest_side(row);
         } else {
             longest = longest_with;
         }
@@ -197,7 +226,7 @@ fn cut<'a>(corpus: Rows<'_>, rows: &'a [u32], tokens: usize) -> Vec<&'a [u32]> {
 fn plan(corpus: Rows<'_>, mut rows: Vec<u32>, config: &BatchConfig) -> UpdatePlan {
     sort_by_length(corpus, &mut rows);
     let n_tokens = rows.iter().map(|&index| corpus.lengths(index as usize).1).sum();
-    let batches = cut(corpus, &rows, config.tokens_per_batch)
+    let batches = cut(&rows, longest_side(corpus), config.tokens_per_batch)
         .into_iter()
         .map(<[u32]>::to_vec)
         .collect();
@@ -206,6 +235,11 @@ fn plan(corpus: Rows<'_>, mut rows: Vec<u32>, config: &BatchConfig) -> UpdatePla
 
 fn load(corpus: Rows<'_>, indices: &[u32]) -> Batch {
     let pairs: Vec<(&[u32], &[u32])> = indices.iter().map(|&index| corpus.row(index as usize)).collect();
+    batch(indices, &pairs, |index| corpus.before(index as usize))
+}
+
+/// Rows side by side; `before` is what the first token of a target is foretold from.
+fn batch(indices: &[u32], pairs: &[(&[u32], &[u32])], before: impl Fn(u32) -> u32) -> Batch {
     let sources: Vec<&[u32]> = pairs.iter().map(|(source, _)| *source).collect();
     let (source, source_length) = pad_left(&sources);
     let target_length = pairs.iter().map(|(_, target)| target.len()).max().unwrap_or(0);
@@ -216,7 +250,7 @@ fn load(corpus: Rows<'_>, indices: &[u32]) -> Batch {
         for (position, &id) in target.iter().enumerate() {
             target_output[start + position] = id as i32;
             let before = match position {
-                0 => corpus.before(indices[row] as usize),
+                0 => before(indices[row]),
                 _ => target[position - 1],
             };
             target_input[start + position] = before as i32;
@@ -250,8 +284,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::EOS;
-    use crate::store::PairStore;
 
     fn with_store<T>(lengths: &[(usize, usize)], act: impl FnOnce(&PairStore) -> T) -> T {
         let row = |length: usize, id: u32| {

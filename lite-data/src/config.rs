@@ -259,6 +259,17 @@ impl LongSources {
     }
 }
 
+impl TokeniserConfig {
+    /// Whether lines are cut by merging pairs, of which BPE-dropout can leave some out.
+    pub fn has_merges(&self) -> bool {
+        match self.kind {
+            TokeniserKind::Sentencepiece => self.model == SubwordModel::Bpe,
+            TokeniserKind::SubwordNmt => true,
+            TokeniserKind::Words | TokeniserKind::None => false,
+        }
+    }
+}
+
 impl Default for TokeniserConfig {
     fn default() -> Self {
         TokeniserConfig {

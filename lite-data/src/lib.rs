@@ -6,10 +6,11 @@
 //! - [`Tokeniser`] cuts lines into pieces (SentencePiece models are trained here), [`Vocabulary`] numbers them.
 //! - [`PairStore`] holds a split, memory-mapped; [`Manifest`] says what was prepared, with hashes.
 //! - [`updates`] cuts the [`Rows`] of a store, pairs or blocks of text, into updates and batches: a pure function of
-//!   (seed, epoch).
+//!   (seed, epoch). [`BpeDropout`] cuts their words anew each time.
 //! - [`grammar`] generates a small English-French corpus for first steps without files.
 
 mod batches;
+mod bpe_dropout;
 mod config;
 mod corpus;
 mod error;
@@ -30,6 +31,7 @@ mod vocabulary;
 pub use batches::{
     Batch, BatchConfig, Update, UpdatePlan, collate_right, collate_sources, sequential_batches, updates,
 };
+pub use bpe_dropout::{BpeDropout, EpochDropout};
 pub use config::{
     Archive, BrokenLines, Corpus, DataConfig, Field, File, Files, Form, Given, JsonField, LongSources, Remote, Sides,
     Split, SubwordModel, TableFile, TokeniserConfig, TokeniserKind, Unicode, VocabularyConfig,

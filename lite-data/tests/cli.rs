@@ -94,6 +94,14 @@ fn a_corpus_is_prepared_listed_and_inspected() {
     let (shown, _, _) = outputs(program(folder.path()).args(["inspect", prepared, "--batches", "2", "--json"]));
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["batches"][0]["rows"].as_array().unwrap().len(), 20);
+    // Cut anew, it is the same text in more pieces.
+    let anew = ["inspect", prepared, "--pair", "1", "--bpe-dropout", "0.9"];
+    let (drawn, _, _) = outputs(program(folder.path()).args(anew));
+    let drawn: serde_json::Value = serde_json::from_str(&drawn).unwrap();
+    assert_eq!(drawn["source"]["text"], "house dog sees");
+    let n = |pair: &serde_json::Value| pair["source"]["ids"].as_array().unwrap().len();
+    let (stored, _, _) = outputs(program(folder.path()).args(&anew[..4]));
+    assert!(n(&drawn) > n(&serde_json::from_str(&stored).unwrap()), "{drawn}");
     let (about, _, _) = outputs(program(folder.path()).args(["inspect", prepared]));
     assert!(about.contains("\n  source tokens: mean "), "{about}");
 
@@ -211,6 +219,16 @@ fn errors_name_the_place_and_give_a_hint() {
     check(&["prepare", "--definition", "my.toml"], &["has no [data] section"], 1);
     check(&["prepare", "--definition", "none.toml"], &["error: `none.toml`"], 1);
     check(&["inspect", "none"], &["error: `none/manifest.json`"], 1);
+    check(
+        &["inspect", "none", "--bpe-dropout", "2"],
+        &["error: --bpe-dropout is 2, expected 0 to 1"],
+        1,
+    );
+    check(
+        &["inspect", "none", "--bpe-dropout", "0.1", "--split", "test"],
+        &["error: --bpe-dropout is for train, the split is test"],
+        1,
+    );
     check(&["tokenise", "--tokeniser", "my.toml"], &["error: `my.toml`: "], 1);
     check(&["prepare"], &["--definition"], 2);
 }

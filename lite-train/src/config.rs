@@ -19,6 +19,10 @@ pub struct TrainConfig {
     /// Share of the target's probability that is spread over the vocabulary. Default: 0.1
     #[serde(default = "default::label_smoothing")]
     pub label_smoothing: f64,
+    /// BPE-dropout: the share of merges that are left out each time that a sentence pair is read. For tokenisers of byte pairs.
+    /// Default: 0
+    #[serde(default)]
+    pub bpe_dropout: f64,
     /// Largest global norm of the gradient; 0 turns clipping off. Default: 0
     #[serde(default)]
     pub clip_norm: f64,
@@ -189,6 +193,7 @@ impl TrainConfig {
             tokens_per_update,
             tokens_per_group: default::tokens_per_group(),
             label_smoothing: default::label_smoothing(),
+            bpe_dropout: 0.0,
             clip_norm: 0.0,
             precision: Precision::default(),
             validate_every: default::interval(),
@@ -233,6 +238,7 @@ impl TrainConfig {
         }
         for (key, value) in [
             ("label_smoothing", self.label_smoothing),
+            ("bpe_dropout", self.bpe_dropout),
             ("optimiser.beta1", optimiser.beta1),
             ("optimiser.beta2", optimiser.beta2),
             ("optimiser.momentum", optimiser.momentum),

@@ -7,11 +7,11 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
-use lite_data::{BatchConfig, updates};
 use lite_eval::compress::tune::{Request, TuneFolder};
 use lite_model::{Seq2Seq, weights};
 
 use crate::devices::Devices;
+use crate::feed::Feed;
 use crate::optimiser::Optimiser;
 use crate::run::Run;
 use crate::update::{UpdateSettings, gradients, materialised, step};
@@ -106,26 +106,16 @@ pub fn fine_tune(
     let model = materialised(run.model.init(run.sizes(), device)?);
     let mut model = weights::load(model, &folder.weights())?;
     let mut optimiser = Optimiser::new(run.train.optimiser.clone());
-    let config = BatchConfig {
-        tokens_per_update: run.train.tokens_per_update,
-        tokens_per_group: run.train.tokens_per_group,
-        tokens_per_batch: run.tokens_per_batch,
-        max_source: run.model.max_source_positions,
-        max_target: run.model.max_target_positions,
-    };
+    let feed = Feed::new(run, (&run.prepared.train).into())?;
     let peak = (0..run.train.updates)
         .map(|update| run.train.schedule.rate(update, run.train.updates))
         .fold(0.0, f64::max);
     let mut done = 0;
     let mut epoch = 0;
     while done < request.updates {
-        let plans = updates(&run.prepared.train, &config, run.seed, epoch);
-        anyhow::ensure!(
-            !plans.is_empty(),
-            "the training set has no sentence pair that the model has positions for"
-        );
+        let plans = feed.plans(epoch)?;
         for plan in plans.iter().take((request.updates - done) as usize) {
-            let update = plan.load(&run.prepared.train);
+            let update = feed.load(plan, epoch);
             let settings = UpdateSettings {
                 rate: request.rate * peak * (1.0 - done as f64 / request.updates as f64),
                 label_smoothing: run.train.label_smoothing,

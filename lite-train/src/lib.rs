@@ -7,6 +7,7 @@
 //! - `serve`, with the feature `remote`: the devices of this machine for trainings elsewhere.
 //! - [`run`]: what a run is made of.
 //! - [`trainee`]: what is trained, translation models and language models.
+//! - [`feed`]: the training split, update by update.
 //! - [`trainer`]: the loop over updates, with [`validate`], [`checkpoint`], [`state`], [`log`] and [`report`].
 //! - [`fine_tune`]: training on with weights that are tied or held, for compression.
 //! - [`finish`]: the final weights, the test set decoded and scored, the record.
@@ -15,6 +16,7 @@ pub mod checkpoint;
 pub mod clip;
 pub mod config;
 pub mod devices;
+pub mod feed;
 pub mod fine_tune;
 pub mod finish;
 pub mod log;

@@ -153,6 +153,11 @@ pub fn check(model: &ModelConfig, train: &TrainConfig, data: &DataConfig) -> any
             "`task` is \"language-model\", but the corpus has two sides\n\
              hint: leave `data.source_language` out; the text is the target"
         ),
+        (Task::Seq2Seq, false) if train.bpe_dropout != 0.0 && !data.tokeniser.has_merges() => bail!(
+            "`train.bpe_dropout` is {}, but the corpus's tokeniser has no merges to leave out\n\
+             hint: use `data.tokeniser.kind = \"sentencepiece\"` with `model = \"bpe\"`, or \"subword-nmt\"",
+            train.bpe_dropout
+        ),
         (Task::Seq2Seq, false) => return Ok(()),
         (Task::LanguageModel, true) => {}
     }
@@ -161,6 +166,13 @@ pub fn check(model: &ModelConfig, train: &TrainConfig, data: &DataConfig) -> any
             "`train.label_smoothing` is {}, but the loss of a language model is not smoothed\n\
              hint: write `label_smoothing = 0.0`",
             train.label_smoothing
+        );
+    }
+    if train.bpe_dropout != 0.0 {
+        bail!(
+            "`train.bpe_dropout` is {}, but a language model learns from blocks of text, which are not cut anew\n\
+             hint: write `bpe_dropout = 0.0`",
+            train.bpe_dropout
         );
     }
     if train.validation.bleu != ValidationBleu::None {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use burn::tensor::Tensor;
 use experiments::CurvePoint;
-use lite_data::{Batch, BatchConfig, Rows, UpdatePlan, sequential_batches, updates};
+use lite_data::{Batch, UpdatePlan, sequential_batches};
 use lite_eval::tables::thousands;
 use lite_model::device::is_host;
 use lite_model::weights;
@@ -13,6 +13,7 @@ use lite_model::weights;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::FinalWeights;
 use crate::devices::{DeviceLost, Devices};
+use crate::feed::Feed;
 use crate::log::{Event, Log};
 use crate::optimiser::Optimiser;
 use crate::report::{Figures, Report};
@@ -74,7 +75,7 @@ impl Loading {
 /// The moving parts of a run.
 struct Loop<'a, M> {
     run: &'a Run<'a>,
-    rows: Rows<'a>,
+    feed: Feed<'a>,
     checkpoints: Checkpoints,
     log: Log,
     devices: &'a Devices,
@@ -134,7 +135,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
         .with_context(context)?;
         Ok(Self {
             run,
-            rows: M::rows(&run.prepared.train, &run.model)?,
+            feed: Feed::new(run, M::rows(&run.prepared.train, &run.model)?)?,
             checkpoints,
             log,
             devices,
@@ -161,7 +162,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
                 return self.end(ending, report);
             }
             let began = Instant::now();
-            let plans = self.plans()?;
+            let plans = self.feed.plans(self.state.epoch)?;
             self.loading.add(began);
             while let Some(plan) = plans.get(self.state.next) {
                 self.update(plan)?;
@@ -226,26 +227,10 @@ impl<'a, M: Trainee> Loop<'a, M> {
         self.before + self.began.elapsed().as_secs_f64()
     }
 
-    fn plans(&self) -> anyhow::Result<Vec<UpdatePlan>> {
-        let Run { train, model, .. } = self.run;
-        let config = BatchConfig {
-            tokens_per_update: train.tokens_per_update,
-            tokens_per_group: train.tokens_per_group,
-            tokens_per_batch: self.run.tokens_per_batch,
-            max_source: model.max_source_positions,
-            max_target: model.max_target_positions,
-        };
-        let plans = updates(self.rows, &config, self.run.seed, self.state.epoch);
-        if plans.is_empty() {
-            bail!("the training set has no sentence pair that the model has positions for");
-        }
-        Ok(plans)
-    }
-
     fn update(&mut self, plan: &UpdatePlan) -> anyhow::Result<()> {
         let train_config = &self.run.train;
         let began = Instant::now();
-        let update = plan.load(self.rows);
+        let update = self.feed.load(plan, self.state.epoch);
         self.loading.add(began);
         let settings = UpdateSettings {
             rate: train_config.schedule.rate(self.state.update, train_config.updates),

@@ -57,8 +57,8 @@ fn kill(experiment: &Experiment, arguments: &[&str], mut until: impl FnMut(Durat
     }
 }
 
-fn killed_run_equals_whole_run(experiment: &Experiment, device: &str, arch: &str, seed: u64) {
-    let arguments = [&["--arch", arch, "--device", device], &OFTEN[..]].concat();
+fn killed_run_equals_whole_run(experiment: &Experiment, device: &str, arch: &str, more: &[&str], seed: u64) {
+    let arguments = [&["--arch", arch, "--device", device], &OFTEN[..], more].concat();
     experiment.train("whole", &arguments);
     let checkpoints = experiment.run_folder("killed", arch).join("checkpoints");
 
@@ -107,17 +107,28 @@ fn killed_run_equals_whole_run(experiment: &Experiment, device: &str, arch: &str
 
 #[test]
 fn lite_on_flex() {
-    killed_run_equals_whole_run(&Experiment::new(), "flex", "lite", 1);
+    killed_run_equals_whole_run(&Experiment::new(), "flex", "lite", &[], 1);
 }
 
 #[test]
 fn transformer_on_ndarray() {
-    killed_run_equals_whole_run(&Experiment::new(), "ndarray", "transformer", 2);
+    killed_run_equals_whole_run(&Experiment::new(), "ndarray", "transformer", &[], 2);
 }
 
 #[test]
 fn language_model_on_flex() {
-    killed_run_equals_whole_run(&Experiment::of_text(), "flex", "lite", 3);
+    killed_run_equals_whole_run(&Experiment::of_text(), "flex", "lite", &[], 3);
+}
+
+#[test]
+fn with_bpe_dropout() {
+    let more = [
+        "data.tokeniser.kind=sentencepiece",
+        "data.tokeniser.vocabulary_size=60",
+        "train.bpe_dropout=0.3",
+    ];
+    let more: Vec<&str> = more.into_iter().flat_map(|setting| ["--set", setting]).collect();
+    killed_run_equals_whole_run(&Experiment::new(), "flex", "transformer", &more, 4);
 }
 
 #[test]

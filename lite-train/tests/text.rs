@@ -95,6 +95,21 @@ fn tasks_and_corpora_that_do_not_fit_are_refused_before_any_work() {
         ),
         (
             &text,
+            ["--set", "train.bpe_dropout=0.1"],
+            "`train.bpe_dropout` is 0.1, but a language model learns from blocks of text",
+        ),
+        (
+            &pairs,
+            ["--set", "train.bpe_dropout=0.1"],
+            "`train.bpe_dropout` is 0.1, but the corpus's tokeniser has no merges",
+        ),
+        (
+            &pairs,
+            ["--set", "train.bpe_dropout=1.5"],
+            "`train.bpe_dropout` is 1.5, expected at least 0 and below 1",
+        ),
+        (
+            &text,
             ["--set", "arch.lite.task=seq2seq"],
             "`task` is \"seq2seq\", but the corpus has one side",
         ),

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use lite_data::{Batch, BatchConfig, PAD, PairStore, Prepared, sequential_batches, updates};
+use lite_data::{
+    Batch, BatchConfig, BpeDropout, EpochDropout, PAD, PairStore, Prepared, UpdatePlan, sequential_batches, updates,
+};
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
@@ -30,6 +32,10 @@ pub struct Inspect {
     /// Epoch of the order of train, from zero.
     #[arg(long, default_value_t = 0)]
     epoch: u64,
+    /// Cut pairs and batches of train anew, each merge left out with probability P, as training with
+    /// `train.bpe_dropout` sees them in that epoch.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    bpe_dropout: f64,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -37,11 +43,26 @@ pub struct Inspect {
 
 /// Shows the folder.
 pub fn run(arguments: &Inspect) -> Result<()> {
+    if !(0.0..=1.0).contains(&arguments.bpe_dropout) {
+        bail!("--bpe-dropout is {}, expected 0 to 1", arguments.bpe_dropout);
+    }
+    if arguments.bpe_dropout > 0.0 && arguments.split != "train" {
+        bail!("--bpe-dropout is for train, the split is {}", arguments.split);
+    }
     let prepared = Prepared::open(&arguments.folder)?;
     let store = match arguments.split.as_str() {
         "valid" => &prepared.valid,
         "test" => &prepared.test,
         _ => &prepared.train,
+    };
+    let config = batch_config(arguments.tokens_per_batch);
+    let dropout = (arguments.bpe_dropout > 0.0)
+        .then(|| BpeDropout::new(&prepared, arguments.bpe_dropout, &config, arguments.seed))
+        .transpose()?;
+    let seen = Seen {
+        prepared: &prepared,
+        store,
+        dropout: dropout.as_ref().map(|dropout| dropout.epoch(arguments.epoch)),
     };
     let mut pairs = Vec::new();
     for &index in &arguments.pair {
@@ -52,15 +73,12 @@ pub fn run(arguments: &Inspect) -> Result<()> {
                 store.len().saturating_sub(1)
             );
         }
-        pairs.push(pair(&prepared, store, index));
+        pairs.push(seen.pair(index));
     }
-    let batches = batches(arguments, store);
+    let batches = seen.batches(arguments, &config);
     let mut out = io::stdout().lock();
     if arguments.json {
-        let batches: Vec<Value> = batches
-            .iter()
-            .map(|batch| batch_json(&prepared, store, batch))
-            .collect();
+        let batches: Vec<Value> = batches.iter().map(|batch| seen.batch_json(batch)).collect();
         let all = json!({
             "hash": prepared.hash, "manifest": prepared.manifest, "pairs": pairs, "batches": batches,
         });
@@ -75,7 +93,7 @@ pub fn run(arguments: &Inspect) -> Result<()> {
         writeln!(out, "{}", serde_json::to_string(pair)?)?;
     }
     for (number, batch) in batches.iter().enumerate() {
-        table(&prepared, store, number, batch, &mut out)?;
+        seen.table(number, batch, &mut out)?;
     }
     Ok(())
 }
@@ -108,105 +126,126 @@ fn summary(prepared: &Prepared, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// A pair with its ids, pieces and text.
-fn pair(prepared: &Prepared, store: &PairStore, index: usize) -> Value {
-    let (source, target) = store.pair(index);
-    let [source, target] = [
-        (source, &prepared.source_vocabulary),
-        (target, &prepared.target_vocabulary),
-    ]
-    .map(|(ids, vocabulary)| {
-        let pieces = vocabulary.decode(ids);
-        let text = prepared.tokeniser.decode(&pieces);
-        json!({ "ids": ids, "pieces": pieces, "text": text })
-    });
-    json!({ "pair": index, "source": source, "target": target })
+/// A split as training sees it.
+struct Seen<'a> {
+    prepared: &'a Prepared,
+    store: &'a PairStore,
+    dropout: Option<EpochDropout<'a>>,
 }
 
-fn batches(arguments: &Inspect, store: &PairStore) -> Vec<Batch> {
-    let n = arguments.batches;
-    if n == 0 {
-        return Vec::new();
+impl Seen<'_> {
+    fn ids(&self, index: usize) -> (Vec<u32>, Vec<u32>) {
+        let (source, target) = self.store.pair(index);
+        match &self.dropout {
+            Some(dropout) => dropout.pair(index as u32, (source, target)),
+            None => (source.to_vec(), target.to_vec()),
+        }
     }
-    let tokens = arguments.tokens_per_batch;
-    let mut batches: Vec<Batch> = if arguments.split == "train" {
-        let config = BatchConfig {
-            tokens_per_update: tokens,
-            tokens_per_group: tokens,
-            tokens_per_batch: tokens,
-            max_source: usize::MAX,
-            max_target: usize::MAX,
+
+    /// A pair with its ids, pieces and text.
+    fn pair(&self, index: usize) -> Value {
+        let (source, target) = self.ids(index);
+        let [source, target] = [
+            (source, &self.prepared.source_vocabulary),
+            (target, &self.prepared.target_vocabulary),
+        ]
+        .map(|(ids, vocabulary)| {
+            let pieces = vocabulary.decode(&ids);
+            let text = self.prepared.tokeniser.decode(&pieces);
+            json!({ "ids": ids, "pieces": pieces, "text": text })
+        });
+        json!({ "pair": index, "source": source, "target": target })
+    }
+
+    fn batches(&self, arguments: &Inspect, config: &BatchConfig) -> Vec<Batch> {
+        let n = arguments.batches;
+        if n == 0 {
+            return Vec::new();
+        }
+        let mut batches: Vec<Batch> = if arguments.split == "train" {
+            let plans = updates(self.store, config, arguments.seed, arguments.epoch);
+            let load = |plan: &UpdatePlan| match &self.dropout {
+                Some(dropout) => plan.load_drawn(self.store, dropout, config.tokens_per_batch),
+                None => plan.load(self.store),
+            };
+            plans.iter().take(n).flat_map(|plan| load(plan).batches).collect()
+        } else {
+            sequential_batches(self.store, arguments.tokens_per_batch)
         };
-        let plans = updates(store, &config, arguments.seed, arguments.epoch);
-        plans.iter().take(n).flat_map(|plan| plan.load(store).batches).collect()
-    } else {
-        sequential_batches(store, tokens)
-    };
-    batches.truncate(n);
-    batches
-}
+        batches.truncate(n);
+        batches
+    }
 
-/// Share of ids that are padding.
-fn padding(ids: &[i32]) -> f64 {
-    ids.iter().filter(|&&id| id == PAD as i32).count() as f64 / ids.len().max(1) as f64
-}
+    fn batch_json(&self, batch: &Batch) -> Value {
+        let rows: Vec<Value> = batch.indices.iter().map(|&index| self.pair(index as usize)).collect();
+        json!({
+            "rows": rows,
+            "source_length": batch.source_length,
+            "target_length": batch.target_length,
+            "source_padding": padding(&batch.source),
+            "target_padding": padding(&batch.target_output),
+            "target_tokens": batch.n_tokens,
+        })
+    }
 
-fn batch_json(prepared: &Prepared, store: &PairStore, batch: &Batch) -> Value {
-    let rows: Vec<Value> = batch
-        .indices
-        .iter()
-        .map(|&index| pair(prepared, store, index as usize))
-        .collect();
-    json!({
-        "rows": rows,
-        "source_length": batch.source_length,
-        "target_length": batch.target_length,
-        "source_padding": padding(&batch.source),
-        "target_padding": padding(&batch.target_output),
-        "target_tokens": batch.n_tokens,
-    })
+    /// A line for each side of each row, as the model gets it: `</s>` counted, padding apart.
+    fn table(&self, number: usize, batch: &Batch, out: &mut impl Write) -> Result<()> {
+        writeln!(
+            out,
+            "batch {number}: {} rows · source {} long, {:.1} % padding · target {} long, {:.1} % padding · {} target tokens",
+            batch.indices.len(),
+            batch.source_length,
+            100.0 * padding(&batch.source),
+            batch.target_length,
+            100.0 * padding(&batch.target_output),
+            batch.n_tokens
+        )?;
+        writeln!(
+            out,
+            "{:>8}  {:<6}  {:>6}  {:>7}  {:<TEXT$}  ids",
+            "pair", "side", "tokens", "padding", "text"
+        )?;
+        for &index in &batch.indices {
+            let (source, target) = self.ids(index as usize);
+            let prepared = self.prepared;
+            for (side, ids, vocabulary, length) in [
+                ("source", source, &prepared.source_vocabulary, batch.source_length),
+                ("target", target, &prepared.target_vocabulary, batch.target_length),
+            ] {
+                let text = prepared.tokeniser.decode(&vocabulary.decode(&ids));
+                let numbers: Vec<String> = ids.iter().map(u32::to_string).collect();
+                writeln!(
+                    out,
+                    "{index:>8}  {side:<6}  {:>6}  {:>7}  {:<TEXT$}  {}",
+                    ids.len(),
+                    length - ids.len(),
+                    cut(&text, TEXT),
+                    cut(&numbers.join(" "), IDS)
+                )?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Widths of the columns of text and ids.
 const TEXT: usize = 48;
 const IDS: usize = 40;
 
-/// A line for each side of each row, as the model gets it: `</s>` counted, padding apart.
-fn table(prepared: &Prepared, store: &PairStore, number: usize, batch: &Batch, out: &mut impl Write) -> Result<()> {
-    writeln!(
-        out,
-        "batch {number}: {} rows · source {} long, {:.1} % padding · target {} long, {:.1} % padding · {} target tokens",
-        batch.indices.len(),
-        batch.source_length,
-        100.0 * padding(&batch.source),
-        batch.target_length,
-        100.0 * padding(&batch.target_output),
-        batch.n_tokens
-    )?;
-    writeln!(
-        out,
-        "{:>8}  {:<6}  {:>6}  {:>7}  {:<TEXT$}  ids",
-        "pair", "side", "tokens", "padding", "text"
-    )?;
-    for &index in &batch.indices {
-        let (source, target) = store.pair(index as usize);
-        for (side, ids, vocabulary, length) in [
-            ("source", source, &prepared.source_vocabulary, batch.source_length),
-            ("target", target, &prepared.target_vocabulary, batch.target_length),
-        ] {
-            let text = prepared.tokeniser.decode(&vocabulary.decode(ids));
-            let numbers: Vec<String> = ids.iter().map(u32::to_string).collect();
-            writeln!(
-                out,
-                "{index:>8}  {side:<6}  {:>6}  {:>7}  {:<TEXT$}  {}",
-                ids.len(),
-                length - ids.len(),
-                cut(&text, TEXT),
-                cut(&numbers.join(" "), IDS)
-            )?;
-        }
+/// Of the order of train: an update is a batch here.
+fn batch_config(tokens: usize) -> BatchConfig {
+    BatchConfig {
+        tokens_per_update: tokens,
+        tokens_per_group: tokens,
+        tokens_per_batch: tokens,
+        max_source: usize::MAX,
+        max_target: usize::MAX,
     }
-    Ok(())
+}
+
+/// Share of ids that are padding.
+fn padding(ids: &[i32]) -> f64 {
+    ids.iter().filter(|&&id| id == PAD as i32).count() as f64 / ids.len().max(1) as f64
 }
 
 /// The beginning of a text; what does not print is a space.

@@ -8,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::pieces::PieceList;
 use super::{END, SEPARATOR};
+use crate::bpe_dropout::{BytePiece, Merge};
 use crate::error::DataError;
 
 /// Words that a thread remembers at most.
@@ -143,6 +144,34 @@ impl Codes {
     /// The file, byte for byte as it was read.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The merges. None for version 0.1, where a mark may be merged that stands for no character.
+    pub(crate) fn merges(&self) -> Option<Vec<Merge>> {
+        if self.version == Version::V0_1 {
+            return None;
+        }
+        let names: FxHashMap<u32, &String> = self.numbers.iter().map(|(name, &number)| (number, name)).collect();
+        let merge = |(&(left, right), &(rank, _)): (&(u32, u32), &(u32, u32))| {
+            (rank, names[&left].clone(), names[&right].clone())
+        };
+        Some(self.merges.iter().map(merge).collect())
+    }
+
+    /// What a piece with its mark is to the merges of version 0.2.
+    pub(crate) fn byte_piece(written: &str) -> Option<BytePiece> {
+        let stem = written.strip_suffix(SEPARATOR);
+        let ends = stem.is_none();
+        let end = if ends { END } else { "" };
+        let stem = stem.unwrap_or(written);
+        let mut characters: Vec<String> = stem.chars().map(String::from).collect();
+        characters.last_mut()?.push_str(end);
+        Some(BytePiece {
+            symbol: format!("{stem}{end}"),
+            characters,
+            begins: false,
+            ends,
+        })
     }
 
     /// The pieces of a word, without marks.

@@ -14,7 +14,9 @@ pub use sentence_piece::{SPACE, SentencePiece};
 pub use subword_nmt::SubwordNmt;
 pub use train::{WordCounts, train};
 
+use crate::bpe_dropout::{BytePiece, Merge};
 use crate::error::DataError;
+use crate::subword::Codes;
 
 /// A tokeniser that is ready for use.
 #[derive(Debug)]
@@ -93,6 +95,24 @@ impl Tokeniser {
         match self {
             Tokeniser::SubwordNmt(codes) => codes.finish(line),
             _ => line,
+        }
+    }
+
+    /// The merges of byte-pair encoding, none if it does not cut so.
+    pub(crate) fn merges(&self) -> Option<Vec<Merge>> {
+        match self {
+            Tokeniser::SentencePiece(model) => model.merges(),
+            Tokeniser::SubwordNmt(codes) => codes.codes().merges(),
+            Tokeniser::Words | Tokeniser::None => None,
+        }
+    }
+
+    /// What a piece is to the merges; none for one that they do not make.
+    pub(crate) fn byte_piece(&self, written: &str) -> Option<BytePiece> {
+        match self {
+            Tokeniser::SentencePiece(model) => model.byte_piece(written),
+            Tokeniser::SubwordNmt(_) => Codes::byte_piece(written),
+            Tokeniser::Words | Tokeniser::None => None,
         }
     }
 

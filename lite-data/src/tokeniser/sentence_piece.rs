@@ -7,6 +7,7 @@ use prost::Message;
 use rustc_hash::FxHashMap;
 
 use super::proto::{self, ModelProto};
+use crate::bpe_dropout::{BytePiece, Merge};
 use crate::error::DataError;
 
 /// How SentencePiece writes a space.
@@ -80,6 +81,41 @@ impl SentencePiece {
     /// of a whole line's score can decide between equal cuts.
     pub fn words_are_independent(&self) -> bool {
         self.words_are_independent
+    }
+
+    /// Every way to make a piece of two others, the piece with the highest score first: what BPE merges. None for a
+    /// unigram model.
+    pub(crate) fn merges(&self) -> Option<Vec<Merge>> {
+        let spec = self.proto.trainer_spec.as_ref()?;
+        if spec.model_type != Some(proto::BPE) {
+            return None;
+        }
+        let is_normal = |piece: &str| self.kinds.get(piece) == Some(&proto::NORMAL);
+        let mut ranked: Vec<&proto::Piece> = self.proto.pieces.iter().collect();
+        ranked.sort_by(|a, b| b.score().total_cmp(&a.score()));
+        let mut merges = Vec::new();
+        for (rank, piece) in ranked.into_iter().map(proto::Piece::piece).enumerate() {
+            if !is_normal(piece) {
+                continue;
+            }
+            for (at, _) in piece.char_indices().skip(1) {
+                let (left, right) = piece.split_at(at);
+                if is_normal(left) && is_normal(right) {
+                    merges.push((rank as u32, left.to_owned(), right.to_owned()));
+                }
+            }
+        }
+        Some(merges)
+    }
+
+    /// What a piece is to the merges.
+    pub(crate) fn byte_piece(&self, written: &str) -> Option<BytePiece> {
+        (self.kinds.get(written) == Some(&proto::NORMAL)).then(|| BytePiece {
+            symbol: written.to_owned(),
+            characters: written.chars().map(String::from).collect(),
+            begins: written.starts_with(SPACE),
+            ends: false,
+        })
     }
 
     /// The pieces of a line. A character without a piece stays itself, and so does a run of them.
