@@ -1,5 +1,5 @@
 //! Operations with a backward pass of their own, on Flex: what goes in as plain arrays comes out as one node of
-//! autodiff's graph.
+//! autodiff's graph, or as a tensor alone where nothing is tracked.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,27 +14,38 @@ use burn::tensor::Tensor;
 
 use crate::device::is_flex;
 
-/// Whether `tensor` is tracked by autodiff over Flex, in f32: what the operations of this module are for.
+/// Whether `tensor` is one of Flex in f32, tracked or not: what the operations of this module are for.
+pub(super) fn is_ours<const D: usize>(tensor: &Tensor<D>) -> bool {
+    is_flex(&tensor.device()) && tensor.dtype() == burn::tensor::DType::F32
+}
+
+/// Whether such a tensor is tracked by autodiff.
 pub(super) fn is_tracked<const D: usize>(tensor: &Tensor<D>) -> bool {
-    let device = tensor.device();
-    device.is_autodiff() && is_flex(&device) && tensor.dtype() == burn::tensor::DType::F32
+    tensor.device().is_autodiff() && is_ours(tensor)
 }
 
-/// A tensor as the array behind it and its place in the graph.
-pub(super) fn open<const D: usize>(tensor: Tensor<D>) -> (FlexTensor, NodeGuard) {
-    tensor
-        .try_into_primitive::<Autodiff<Flex>>()
-        .expect("the caller has asked `is_tracked`")
-        .into_parts()
+/// A tensor as the array behind it and, if it is tracked, its place in the graph.
+pub(super) fn open<const D: usize>(tensor: Tensor<D>) -> (FlexTensor, Option<NodeGuard>) {
+    const ASKED: &str = "the caller has asked `is_ours`";
+    if !tensor.device().is_autodiff() {
+        return (tensor.try_into_primitive::<Flex>().expect(ASKED), None);
+    }
+    let tensor = tensor.try_into_primitive::<Autodiff<Flex>>().expect(ASKED);
+    let (array, node) = tensor.into_parts();
+    (array, Some(node))
 }
 
-/// The node of `output`, computed from `inputs`. `backward` is given the gradient of the output and says which inputs
-/// want one; what it returns for others is dropped.
+/// The node of `output`, computed from `inputs`, of which either all or none are tracked. `backward` is given the gradient
+/// of the output and says which inputs want one; what it returns for others is dropped.
 pub(super) fn record<const N: usize, const D: usize>(
-    inputs: [NodeGuard; N],
+    inputs: [Option<NodeGuard>; N],
     output: FlexTensor,
     backward: impl FnOnce(FlexTensor, [bool; N]) -> [Option<FlexTensor>; N] + Send + 'static,
 ) -> Tensor<D> {
+    let inputs: Vec<NodeGuard> = inputs.into_iter().flatten().collect();
+    let Ok(inputs) = <[NodeGuard; N]>::try_from(inputs) else {
+        return Tensor::from_primitive::<Flex>(output);
+    };
     let prepared = Operation.prepare::<NoCheckpointing>(inputs).compute_bound();
     let output = match prepared.stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(Pass::new(backward), output),

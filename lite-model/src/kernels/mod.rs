@@ -2,10 +2,10 @@
 //!
 //! - [`int8`]: products with 8-bit weights.
 //! - The functions here: operations of a training step that are worth a kernel of their own, each beside the composition
-//!   of tensor operations that it equals, in [`plain`]. On Flex with autodiff they are computed by `norm`, `linear`,
-//!   `attention`, `gate`, `convolution`, `projection` and `dropped`: one node in the graph, one pass over memory, and a
-//!   backward pass that keeps the least and draws masks anew. Everywhere else (ndarray, accelerators, inference) the
-//!   composition runs. Tests hold both equal, masks included.
+//!   of tensor operations that it equals, in [`plain`]. On Flex they are computed by `norm`, `linear`, `attention`, `gate`,
+//!   `convolution`, `projection` and `dropped`: one node in the graph, one pass over memory, and a backward pass that keeps
+//!   the least and draws masks anew. Without autodiff there is the forward pass alone, and linear layers are the tensors'
+//!   own. Everywhere else (ndarray, accelerators) the composition runs. Tests hold both equal, masks included.
 //! - `bf16`: products of rounded entries, for [`round_products`]; [`plain::rounded`] beside it.
 //! - `mask`: dropout from a counter. `graph`: a node with a backward pass of its own. `array`, `vector`: what loops over
 //!   plain arrays need.
@@ -79,7 +79,7 @@ pub(crate) fn product(left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
 /// `x + dropout(y)`, of `[batch_size, length, channels]`.
 pub fn add(x: Tensor<3>, y: Tensor<3>, dropout: &Dropout) -> Tensor<3> {
     #[cfg(feature = "flex")]
-    if graph::is_tracked(&x) {
+    if graph::is_ours(&x) {
         let mask = dropout.draw(&x.device());
         return norm::add(x, y, mask);
     }
@@ -89,7 +89,7 @@ pub fn add(x: Tensor<3>, y: Tensor<3>, dropout: &Dropout) -> Tensor<3> {
 /// `norm(x + dropout(y))`, of `[batch_size, length, channels]`.
 pub fn add_norm(x: Tensor<3>, y: Tensor<3>, dropout: &Dropout, norm: &LayerNorm) -> Tensor<3> {
     #[cfg(feature = "flex")]
-    if graph::is_tracked(&x)
+    if graph::is_ours(&x)
         && let Some(affine) = affine(norm)
     {
         let mask = dropout.draw(&x.device());
@@ -101,7 +101,7 @@ pub fn add_norm(x: Tensor<3>, y: Tensor<3>, dropout: &Dropout, norm: &LayerNorm)
 /// A layer norm with [`EPSILON`], of `[batch_size, length, channels]`.
 pub fn layer_norm(norm: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
     #[cfg(feature = "flex")]
-    if graph::is_tracked(&x)
+    if graph::is_ours(&x)
         && let Some(affine) = affine(norm)
     {
         return norm::norm(x, affine);
@@ -154,7 +154,7 @@ pub fn attend(
     dropout: &Dropout,
 ) -> Tensor<3> {
     #[cfg(feature = "flex")]
-    if graph::is_tracked(&query) {
+    if graph::is_ours(&query) {
         let dropped = dropout.draw(&query.device());
         return attention::attend(query, keys, values, mask, scale as f32, dropped);
     }
@@ -165,7 +165,7 @@ pub fn attend(
 /// `[batch_size, length, 1]`.
 pub fn gate(hidden: Tensor<3>, keep: Option<&Tensor<3>>) -> Tensor<3> {
     #[cfg(feature = "flex")]
-    if graph::is_tracked(&hidden) {
+    if graph::is_ours(&hidden) {
         return gate::gate(hidden, keep);
     }
     plain::gate(hidden, keep)
@@ -186,7 +186,7 @@ pub fn dynamic(
     dropout: &Dropout,
 ) -> Tensor<3> {
     #[cfg(feature = "flex")]
-    if graph::is_tracked(&y) {
+    if graph::is_ours(&y) {
         let dropped = dropout.draw(&y.device());
         let taps = convolution::Taps::Dynamic {
             taps,
@@ -206,7 +206,7 @@ pub fn dynamic(
 /// - taps: `[n_heads, kernel_size]`
 pub fn lightweight(y: Tensor<3>, taps: Tensor<2>, left: usize) -> Tensor<3> {
     #[cfg(feature = "flex")]
-    if graph::is_tracked(&y) {
+    if graph::is_ours(&y) {
         let [n_heads, kernel_size] = taps.dims();
         return convolution::convolve(y, convolution::Taps::Shared(taps), n_heads, kernel_size, left);
     }

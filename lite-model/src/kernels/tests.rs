@@ -186,6 +186,50 @@ fn residuals_and_norms() {
     }
 }
 
+/// Each operation on both devices, dropout left out: bit for bit, since it is one forward pass.
+#[test]
+fn without_autodiff_the_output_is_the_same() {
+    let none = Dropout::new(0.0);
+    let same = |name: &str, sizes: &[usize], f: &dyn Fn(&[Tensor<1>]) -> Tensor<3>| {
+        let inputs: Vec<Vec<f32>> = sizes.iter().map(|size| normal(*size)).collect();
+        let on = |device: &Device| {
+            let tensors = inputs.iter().map(|x| Tensor::from_floats(x.as_slice(), device));
+            f(&tensors.collect::<Vec<_>>()).into_data().try_to_vec::<f32>().unwrap()
+        };
+        assert_eq!(on(&Device::flex()), on(&device()), "{name}");
+    };
+    for shape @ [batch_size, length, width] in SHAPES {
+        let n = batch_size * length * width;
+        let [rows, taps] = [batch_size * length, 3 * 5];
+        let of = |x: &Tensor<1>| x.clone().reshape(shape);
+        same("add", &[n, n], &|x| add(of(&x[0]), of(&x[1]), &none));
+        same("add_norm", &[n, n, width, width], &|x| {
+            add_norm(of(&x[0]), of(&x[1]), &none, &norm_of(x[2].clone(), x[3].clone()))
+        });
+        same("layer_norm", &[n, width, width], &|x| {
+            layer_norm(&norm_of(x[1].clone(), x[2].clone()), of(&x[0]))
+        });
+        same("attend", &[n, n, n, length * length], &|x| {
+            let heads = |x: &Tensor<1>| of(x).reshape([batch_size, length, 1, width]).swap_dims(1, 2);
+            let mask = x[3].clone().reshape([1, 1, length, length]);
+            attend(heads(&x[0]), heads(&x[1]), heads(&x[2]), Some(&mask), 0.3, &none)
+        });
+        same("gate", &[2 * n, rows], &|x| {
+            let keep = x[1].clone().reshape([batch_size, length, 1]);
+            gate(x[0].clone().reshape([batch_size, length, 2 * width]), Some(&keep))
+        });
+        // Channels of three heads.
+        let wide = [batch_size, length, 3 * width];
+        same("dynamic", &[3 * n, rows * taps], &|x| {
+            let taps = x[1].clone().reshape([batch_size, length, taps]);
+            dynamic(x[0].clone().reshape(wide), taps, [3, 5], 2, true, &none)
+        });
+        same("lightweight", &[3 * n, taps], &|x| {
+            lightweight(x[0].clone().reshape(wide), x[1].clone().reshape([3, 5]), 4)
+        });
+    }
+}
+
 /// Dropout as a product with a mask tensor.
 fn dropout_plainly<const D: usize>(dropout: &Dropout, x: Tensor<D>) -> Tensor<D> {
     let Some(mask) = dropout.draw(&device()) else { return x };
