@@ -87,7 +87,7 @@ pub struct UpdatePlan {
 /// The updates of an epoch: every pair within the limits once, or every block of a text.
 pub fn updates<'a>(rows: impl Into<Rows<'a>>, config: &BatchConfig, seed: u64, epoch: u64) -> Vec<UpdatePlan> {
     let corpus = rows.into();
-    let mut random = generator(seed, epoch);
+    let mut random = generator(b"lite-data epoch", seed, epoch);
     let mut order: Vec<u32> = (0..corpus.len() as u32)
         .filter(|&index| {
             let (source, target) = corpus.lengths(index as usize);
@@ -160,14 +160,16 @@ impl UpdatePlan {
     /// The same with words that are cut anew. The plan is of the stored pieces, so that an update has the same pairs with
     /// and without, and more tokens; its batches are made again of the drawn lengths.
     pub fn load_drawn(&self, store: &PairStore, dropout: &EpochDropout<'_>, tokens_per_batch: usize) -> Update {
-        let draw = |&index: &u32| (index, dropout.pair(index, store.pair(index as usize)));
-        let mut rows: Vec<(u32, (Vec<u32>, Vec<u32>))> = self.batches.iter().flatten().map(draw).collect();
-        rows.sort_by_key(|(_, (source, target))| (source.len(), target.len()));
-        let longest = |(_, (source, target)): &(u32, (Vec<u32>, Vec<u32>))| source.len().max(target.len());
-        let runs = cut(&rows, longest, tokens_per_batch).into_iter();
-        let batches = runs.map(|rows| {
-            let indices: Vec<u32> = rows.iter().map(|&(index, _)| index).collect();
-            let pairs = rows.iter().map(|(_, (source, target))| (&source[..], &target[..]));
+        let drawn = |&index: &u32| {
+            let (source, target) = dropout.pair(index, store.pair(index as usize));
+            Drawn { index, source, target }
+        };
+        let mut rows: Vec<Drawn> = self.batches.iter().flatten().map(drawn).collect();
+        rows.sort_by_key(|row| (row.source.len(), row.target.len()));
+        let longest = |row: &Drawn| row.source.len().max(row.target.len());
+        let batches = cut(&rows, longest, tokens_per_batch).into_iter().map(|rows| {
+            let indices: Vec<u32> = rows.iter().map(|row| row.index).collect();
+            let pairs = rows.iter().map(|row| (&row.source[..], &row.target[..]));
             batch(&indices, &pairs.collect::<Vec<_>>(), |_| EOS)
         });
         let batches: Vec<Batch> = batches.collect();
@@ -178,10 +180,18 @@ impl UpdatePlan {
     }
 }
 
-fn generator(seed: u64, epoch: u64) -> ChaCha8Rng {
+/// A pair whose words are cut anew.
+struct Drawn {
+    index: u32,
+    source: Vec<u32>,
+    target: Vec<u32>,
+}
+
+/// What one thing of an epoch is drawn from; `purpose` tells those things apart.
+pub(crate) fn generator(purpose: &[u8], seed: u64, epoch: u64) -> ChaCha8Rng {
     // Hashed, so that (1, 2) and (2, 1) have nothing in common.
     let mut hash = Sha256::new();
-    hash.update(b"lite-data epoch");
+    hash.update(purpose);
     hash.update(seed.to_le_bytes());
     hash.update(epoch.to_le_bytes());
     ChaCha8Rng::from_seed(hash.finalize().into())

@@ -8,12 +8,11 @@
 //! A joined vocabulary of SentencePiece has every piece that can be drawn. One that is counted on the text, as
 //! subword-nmt's is, lacks those that only other cuts have; a word whose draw needs one of them stays as it is stored.
 
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
-use sha2::{Digest, Sha256};
 
-use crate::batches::BatchConfig;
+use crate::batches::{BatchConfig, generator};
 use crate::error::DataError;
 use crate::prepare::Prepared;
 use crate::tokeniser::Tokeniser;
@@ -102,14 +101,9 @@ impl BpeDropout {
 
     /// The draws of an epoch.
     pub fn epoch(&self, epoch: u64) -> EpochDropout<'_> {
-        // Hashed, so that (1, 2) and (2, 1) have nothing in common.
-        let mut hash = Sha256::new();
-        hash.update(b"lite-data bpe dropout");
-        hash.update(self.seed.to_le_bytes());
-        hash.update(epoch.to_le_bytes());
         EpochDropout {
             dropout: self,
-            random: ChaCha8Rng::from_seed(hash.finalize().into()),
+            random: generator(b"lite-data bpe dropout", self.seed, epoch),
         }
     }
 
