@@ -2,6 +2,7 @@
 
 mod inspect;
 mod moses;
+mod output;
 mod stream;
 mod subword;
 
@@ -10,7 +11,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lite_data::progress::Stderr;
 use lite_data::{
@@ -233,6 +234,13 @@ fn run_prepare(arguments: &Prepare) -> Result<()> {
 }
 
 fn train_tokeniser(arguments: &TrainTokeniser) -> Result<()> {
+    if !(arguments.character_coverage > 0.0 && arguments.character_coverage <= 1.0) {
+        bail!(
+            "--character-coverage is {}, expected a share above 0 and up to 1",
+            arguments.character_coverage
+        );
+    }
+    output::keep_inputs(&arguments.files, &[arguments.output.as_path()])?;
     let mut words = WordCounts::default();
     for file in &arguments.files {
         lite_data::each_line(file, |line| words.add(&line))?;

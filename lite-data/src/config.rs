@@ -25,10 +25,10 @@ pub struct DataConfig {
     pub source_language: String,
     /// Language code of the target side, such as `fr`. Required.
     pub target_language: String,
-    /// Lower-case every line before anything else. Default: false.
+    /// Lower-case every line, after Unicode normalisation and before anything else. Default: false.
     #[serde(default)]
     pub lowercase: bool,
-    /// Unicode normalisation of every line. Default: `none`.
+    /// Unicode normalisation of every line, before anything else. Default: `none`.
     #[serde(default)]
     pub unicode: Unicode,
     /// What happens to a training line that is no valid text. Default: `error`.
@@ -171,7 +171,7 @@ pub struct TokeniserConfig {
     /// Merges that subword-nmt learns. Default: 10,000.
     #[serde(skip_serializing_if = "is_default_merges")]
     pub merges: usize,
-    /// A codes file of subword-nmt to use instead of learning one. Default: none.
+    /// A codes file to use instead of learning one, for `kind = "subword-nmt"` alone. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codes: Option<File>,
     /// Give text as Moses's detokeniser does, references too, and not the words that the paper scores. For subword-nmt.

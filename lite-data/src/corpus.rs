@@ -16,8 +16,8 @@ use crate::error::DataError;
 use crate::moses::Steps;
 use crate::sources::open_text;
 
-/// Longer lines are broken: they are no sentences, and memory must not grow with them.
-const LONGEST_LINE: usize = 1 << 20;
+/// Most bytes of a line. Longer ones are broken: they are no sentences, and memory must not grow with them.
+pub const LONGEST_LINE: usize = 1 << 20;
 
 /// What is done to every line.
 #[derive(Debug, Clone, Default)]
@@ -41,13 +41,21 @@ pub struct Broken {
     pub found: String,
 }
 
+impl Broken {
+    /// The error. `in_train`: it is a line of the training split, which can be left out.
+    pub(crate) fn error(self, in_train: bool) -> DataError {
+        DataError::Line {
+            path: self.path,
+            line: self.line,
+            found: self.found,
+            in_train,
+        }
+    }
+}
+
 impl From<Broken> for DataError {
     fn from(broken: Broken) -> Self {
-        DataError::Line {
-            path: broken.path,
-            line: broken.line,
-            found: broken.found,
-        }
+        broken.error(false)
     }
 }
 
@@ -221,14 +229,22 @@ impl Lines {
     /// The next sentence: a line of the file, or what its form makes of it.
     fn next_line(&mut self) -> Result<Option<Result<String, Broken>>, DataError> {
         while let Some(line) = self.next_raw_line()? {
-            let line = line.map(|line| self.file.form.sentence(line));
-            let Some(sentence) = line.transpose() else { continue };
+            let sentence = match line {
+                Ok(line) => self.file.form.sentence(line).map(Ok),
+                // A broken line that holds no sentence, such as an address, must not stand against one of the other side.
+                Err(broken) => {
+                    let text = String::from_utf8_lossy(&self.buffer).into_owned();
+                    self.file.form.sentence(text).map(|_| Err(broken))
+                }
+            };
+            let Some(sentence) = sentence else { continue };
             self.taken += 1;
             return Ok(Some(sentence));
         }
         Ok(None)
     }
 
+    /// The next line as text. Its bytes stay in the buffer; of one that is too long, the first of them.
     fn next_raw_line(&mut self) -> Result<Option<Result<String, Broken>>, DataError> {
         self.buffer.clear();
         let limit = LONGEST_LINE as u64 + 2;
@@ -328,6 +344,36 @@ mod tests {
         );
         let pairs = read(&[vec![b'a'; LONGEST_LINE], b"\r\nb\n".to_vec()].concat(), b"y\nz\n").unwrap();
         assert!(pairs[0].is_ok() && pairs[1] == Ok(("b".into(), "z".into())));
+    }
+
+    #[test]
+    fn only_a_line_that_is_a_sentence_can_be_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, form: Form, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            TextFile {
+                form,
+                ..TextFile::plain(&path)
+            }
+        };
+        let check = |form: Form, source: &[u8], target: &[u8]| {
+            let mut reader = PairReader::open(Some(file("a", form, source)), file("b", form, target)).unwrap();
+            let broken = reader.next_pair().unwrap().unwrap().unwrap_err();
+            assert_eq!(broken.line, 2, "{form:?}");
+            assert_eq!(reader.next_pair().unwrap(), Some(Ok(("x".into(), "y".into()))));
+            assert_eq!(reader.next_pair().unwrap(), None);
+        };
+        check(
+            Form::Tagged,
+            b"<keywords>caf\xe9</keywords>\n\xff\nx\n",
+            b"<url>z</url>\nz\ny\n",
+        );
+        check(
+            Form::Segments,
+            b"<title>caf\xe9</title>\n<seg id=\"1\">\xff</seg>\n<seg id=\"2\">x</seg>\n",
+            b"<seg id=\"1\">z</seg>\n<seg id=\"2\">y</seg>\n",
+        );
     }
 
     #[test]

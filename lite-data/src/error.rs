@@ -51,8 +51,10 @@ pub enum DataError {
         what: &'static str,
         /// What the file has.
         found: String,
-        /// What the definition says.
+        /// What the definition says, or the hash of the first download.
         expected: String,
+        /// Where that hash is kept, if it is the one of the first download.
+        first: Option<PathBuf>,
     },
     /// An archive is hostile, damaged or not the one that it should be.
     #[error("`{}`: {message}", path.display())]
@@ -71,6 +73,8 @@ pub enum DataError {
         line: usize,
         /// What stands there.
         found: String,
+        /// It is a line of the training split, which can be left out.
+        in_train: bool,
     },
     /// The two sides of a corpus have different lengths.
     #[error(
@@ -124,7 +128,13 @@ impl DataError {
             DataError::Config { hint, .. } | DataError::Download { hint, .. } | DataError::NotGiven { hint, .. } => {
                 Some(hint.clone())
             }
-            DataError::WrongFile { .. } => Some(
+            DataError::WrongFile { first: Some(first), .. } => Some(format!(
+                "the hash of its first download is kept in `{}`: remove that, and `{}` if it is there, to take what its \
+                 address gives now",
+                first.display(),
+                first.with_extension("").display()
+            )),
+            DataError::WrongFile { first: None, .. } => Some(
                 "the file was altered or replaced at its source; fetch the right one, or give your own with \
                  data.files.SPLIT.SIDE=\"path\""
                     .into(),
@@ -134,10 +144,11 @@ impl DataError {
                  data.files.SPLIT.SIDE=\"path\""
                     .into(),
             ),
-            DataError::Line { .. } => Some(
+            DataError::Line { in_train: true, .. } => Some(
                 "repair the line, or set data.broken_lines=\"drop\" to leave such pairs out of the training split"
                     .into(),
             ),
+            DataError::Line { in_train: false, .. } => Some("repair the line, or make the file anew".into()),
             DataError::UnequalLines { .. } => {
                 Some("line N of one file translates line N of the other; look for a lost or doubled line".into())
             }

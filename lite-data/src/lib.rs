@@ -27,6 +27,7 @@ mod store;
 pub mod subword;
 mod tokeniser;
 mod vocabulary;
+mod whole;
 
 pub use batches::{
     Batch, BatchConfig, Update, UpdatePlan, collate_right, collate_sources, sequential_batches, updates,
@@ -36,7 +37,7 @@ pub use config::{
     Archive, BrokenLines, Corpus, DataConfig, Field, File, Files, Form, Given, JsonField, LongSources, Remote, Sides,
     Split, SubwordModel, TableFile, TokeniserConfig, TokeniserKind, Unicode, VocabularyConfig,
 };
-pub use corpus::{Broken, LineRules, Pair, PairReader, TextFile, each_line, read_lines, read_pairs};
+pub use corpus::{Broken, LONGEST_LINE, LineRules, Pair, PairReader, TextFile, each_line, read_lines, read_pairs};
 pub use error::DataError;
 pub use manifest::{Input, Lengths, Manifest, SplitReport, Spread};
 pub use prepare::{PrepareOptions, Prepared, prepare};
@@ -49,6 +50,7 @@ pub use tokeniser::{
     LineTokeniser, SPACE, SentencePiece, SubwordNmt, Tokeniser, WordCounts, train as train_sentencepiece,
 };
 pub use vocabulary::{PieceCounts, SPECIALS, Vocabulary, count_pieces};
+pub use whole::{WholeFile, write_whole};
 
 /// Id of `<s>`. The special ids are fairseq's.
 pub const BOS: u32 = 0;

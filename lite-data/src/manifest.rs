@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::DataError;
-use crate::sources::{CHECKED, Checked, Found, hexadecimal};
+use crate::sources::{Checked, Found, hexadecimal};
+use crate::whole::write_whole;
 
 /// Raised whenever the same input gives other output.
 pub const VERSION: u32 = 1;
@@ -89,6 +90,9 @@ pub struct SplitReport {
     /// How long the kept pairs are.
     #[serde(default)]
     pub lengths: Option<Lengths>,
+    /// Valid that was taken from train, by `valid_every`: it obeys the rules of train.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub as_train: bool,
     /// The first line of each rule above that applied, with what was found.
     pub examples: Vec<String>,
 }
@@ -125,6 +129,10 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Manifest {
     /// Reads the manifest of a prepared folder.
     pub fn read(folder: &Path) -> Result<Self, DataError> {
@@ -136,20 +144,14 @@ impl Manifest {
     /// Writes it into the folder.
     pub fn write(&self, folder: &Path) -> Result<(), DataError> {
         let path = folder.join(NAME);
-        let part = folder.join("manifest.json.part");
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| DataError::damaged(&path, format!("cannot be written: {error}")))?;
-        fs::write(&part, text + "\n").map_err(DataError::io(&part))?;
-        fs::File::open(&part)
-            .and_then(|file| file.sync_all())
-            .map_err(DataError::io(&part))?;
-        fs::rename(&part, &path).map_err(DataError::io(&path))
+        write_whole(&path, (text + "\n").as_bytes())
     }
 
     /// Holds the files of the folder to their hashes. Files that have not changed since they were checked are not read
     /// again; returns whether any had to be.
-    pub fn check(&self, folder: &Path) -> Result<bool, DataError> {
-        let checked = Checked::open(&folder.join(CHECKED));
+    pub(crate) fn check(&self, folder: &Path, checked: &Checked) -> Result<bool, DataError> {
         let check = |output: &Input| {
             let path = folder.join(&output.name);
             let (size, sha256, was_read) = checked.hash(&path)?;
@@ -216,6 +218,11 @@ impl SplitReport {
         }
     }
 
+    /// Whether pairs that break a rule are left out of it.
+    pub(crate) fn obeys_train(&self) -> bool {
+        self.as_train || self.name == "train"
+    }
+
     /// Lengths and ratios, for people.
     pub fn length_summary(&self) -> Vec<String> {
         let Some(Lengths { source, target, ratio }) = &self.lengths else {
@@ -254,8 +261,8 @@ impl SplitReport {
                 self.name, self.pairs, self.lines, self.source_tokens, self.target_tokens
             )
         };
-        let in_train = self.name == "train";
-        let fate = |train: &'static str, elsewhere: &'static str| if in_train { train } else { elsewhere };
+        let obeys_train = self.obeys_train();
+        let fate = |train: &'static str, elsewhere: &'static str| if obeys_train { train } else { elsewhere };
         for (n, what, fate) in [
             (self.source_unknown as usize, "unknown tokens in the source", ""),
             (

@@ -67,17 +67,17 @@ impl PairStore {
                 "altered: its contents have sha256 {found}, its header says {wanted}"
             )));
         }
-        store.check_offsets().map_err(damaged)?;
+        store.check_contents().map_err(damaged)?;
         Ok(store)
     }
 
-    /// Opens a store whose bytes were held to a hash elsewhere. Its offsets are looked through only if the bytes were read
-    /// for that, and not known to be unchanged: then nothing of it is read at all, however long it is.
+    /// Opens a store whose bytes were held to a hash elsewhere. It is looked through only if the bytes were read for
+    /// that, and not known to be unchanged: then nothing of it is read at all, however long it is.
     pub(crate) fn open_hashed(path: &Path, was_read: bool) -> Result<Self, DataError> {
         let store = Self::map(path)?;
         if was_read {
             store
-                .check_offsets()
+                .check_contents()
                 .map_err(|message| DataError::damaged(path, message))?;
         }
         Ok(store)
@@ -187,11 +187,22 @@ impl PairStore {
         bytemuck::cast_slice(&self.map[HEADER + (4 * self.n_tokens).next_multiple_of(8)..])
     }
 
-    fn check_offsets(&self) -> Result<(), String> {
+    /// Holds the offsets, and what the header says, to the tokens: what reads them relies on both.
+    fn check_contents(&self) -> Result<(), String> {
         let offsets = self.offsets();
         let ordered = offsets.is_sorted() && offsets.first() == Some(&0);
         if !ordered || offsets.last() != Some(&(self.n_tokens as u64)) {
             return Err("its offsets do not fit its tokens".into());
+        }
+        let source_ends = offsets.windows(2).step_by(2);
+        let n_source_tokens: u64 = source_ends.map(|ends| ends[1] - ends[0]).sum();
+        let largest_id = self.tokens().iter().max().map_or(0, |&id| u64::from(id));
+        let header = &self.header;
+        if (n_source_tokens, largest_id) != (header.n_source_tokens, header.largest_id) {
+            return Err(format!(
+                "{n_source_tokens} source tokens and largest id {largest_id}, its header says {} and {}",
+                header.n_source_tokens, header.largest_id
+            ));
         }
         Ok(())
     }

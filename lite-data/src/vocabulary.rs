@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::config::VocabularyConfig;
 use crate::error::DataError;
+use crate::whole::write_whole;
 use crate::{BOS, EOS, PAD, UNK};
 
 /// The special pieces in the order of their ids.
@@ -82,6 +83,7 @@ impl Vocabulary {
                 path: path.to_path_buf(),
                 line: number + 1,
                 found,
+                in_train: false,
             };
             let (piece, count) = line
                 .rsplit_once(' ')
@@ -97,7 +99,7 @@ impl Vocabulary {
 
     /// Writes a `dict.txt`.
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
-        fs::write(path, self.to_text()).map_err(DataError::io(path))
+        write_whole(path, self.to_text().as_bytes())
     }
 
     /// The contents of the `dict.txt`.

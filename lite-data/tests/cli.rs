@@ -170,6 +170,7 @@ fn scripts_of_moses_and_subword_nmt_are_filters() {
     run("moses clean --ratio 1.5 c de en clean 1 4", "");
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     assert_eq!((read("clean.de"), read("clean.en")), ("aa b\n".into(), "a b\n".into()));
+    assert!(!folder.path().join("clean.de.part").exists());
 
     let codes = run("subword-nmt learn-bpe -s 2", "low lower low\nlow\n");
     assert_eq!(codes, "#version: 0.2\nl o\nlo w</w>\n");
@@ -219,6 +220,47 @@ fn errors_name_the_place_and_give_a_hint() {
     check(&["prepare", "--definition", "my.toml"], &["has no [data] section"], 1);
     check(&["prepare", "--definition", "none.toml"], &["error: `none.toml`"], 1);
     check(&["inspect", "none"], &["error: `none/manifest.json`"], 1);
+    let train = [
+        "train-tokeniser",
+        "train.en",
+        "--output",
+        "train.model",
+        "--character-coverage",
+    ];
+    for share in ["98", "0", "NaN"] {
+        check(
+            &[&train[..], &[share]].concat(),
+            &["--character-coverage is ", "a share above 0 and up to 1"],
+            1,
+        );
+    }
+    // An output that is an input would be lost before it is read.
+    let texts = ["train.en", "valid.en", "valid.fr"].map(|name| folder.path().join(name));
+    let read = || texts.each_ref().map(|path| std::fs::read(path).unwrap());
+    let before = read();
+    let written_over = |output: &str, input: &str| format!("`{output}` would be written over the input `{input}`");
+    check(
+        &["moses", "clean", "valid", "en", "fr", "./valid", "1", "9"],
+        &[written_over("./valid.en", "valid.en").as_str()],
+        1,
+    );
+    check(
+        &["moses", "clean", "valid", "en", "en", "x", "1", "9"],
+        &["both sides end in `en`"],
+        1,
+    );
+    check(
+        &["train-tokeniser", "train.en", "--output", "train.en"],
+        &[written_over("train.en", "train.en").as_str()],
+        1,
+    );
+    let joint = "subword-nmt learn-joint-bpe-and-vocab -i train.en -o codes --write-vocabulary train.en";
+    check(
+        &joint.split(' ').collect::<Vec<_>>(),
+        &[written_over("train.en", "train.en").as_str()],
+        1,
+    );
+    assert_eq!(read(), before);
     check(
         &["inspect", "none", "--bpe-dropout", "2"],
         &["error: --bpe-dropout is 2, expected 0 to 1"],

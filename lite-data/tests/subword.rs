@@ -45,8 +45,24 @@ fn codes_are_learnt_with_the_same_bytes() {
     };
     let learnt = String::from_utf8(learn(&counted(&golden.text), &config).unwrap()).unwrap();
     assert_eq!(learnt, golden.codes);
-    let error = learn(&WordCounts::default(), &config).unwrap_err();
-    assert!(error.to_string().contains("no text"), "{error}");
+    let check = |words: &WordCounts, config: LearnConfig, expected: &str| {
+        let error = learn(words, &config).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    check(&WordCounts::default(), config, "no text");
+    let words = counted(&["ab cd".into()]);
+    check(&words, config, "no two symbols stand side by side 2 times");
+    check(
+        &words,
+        LearnConfig { merges: 0, ..config },
+        "0 merges less 0 characters",
+    );
+    let counting = LearnConfig {
+        merges: 4,
+        total_symbols: true,
+        ..config
+    };
+    check(&words, counting, "4 merges less 4 characters are none");
 }
 
 #[test]

@@ -1,4 +1,7 @@
-//! `lite-data inspect`: what a prepared folder holds, single pairs, and batches as training sees them.
+//! `lite-data inspect`: what a prepared folder holds, single pairs, and batches of them in the order of training.
+//!
+//! No model is known here. Training leaves out pairs that are longer than its model has positions, and cuts a text into
+//! blocks of as many tokens; batches here are of all pairs, and of a text of its lines.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -20,7 +23,8 @@ pub struct Inspect {
     /// Number of a pair to show, from zero; may be repeated.
     #[arg(long, value_name = "N")]
     pair: Vec<usize>,
-    /// Show the first N batches: of train in the order of an epoch, of others by length.
+    /// Show the first N batches: of train in the order of an epoch, of others by length. They have every pair, and of a
+    /// text its lines: training leaves out what is longer than its model has positions, and learns a text in blocks.
     #[arg(long, value_name = "N", default_value_t = 0)]
     batches: usize,
     /// Most tokens of a batch, of train also of an update: rows times the longest side.
@@ -33,7 +37,7 @@ pub struct Inspect {
     #[arg(long, default_value_t = 0)]
     epoch: u64,
     /// Cut pairs and batches of train anew, each merge left out with probability P, as training with
-    /// `train.bpe_dropout` sees them in that epoch.
+    /// `train.bpe_dropout` cuts them in that epoch.
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     bpe_dropout: f64,
     /// Print JSON.
@@ -126,7 +130,7 @@ fn summary(prepared: &Prepared, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// A split as training sees it.
+/// A split as it is stored, or with the words cut anew.
 struct Seen<'a> {
     prepared: &'a Prepared,
     store: &'a PairStore,
@@ -232,7 +236,7 @@ impl Seen<'_> {
 const TEXT: usize = 48;
 const IDS: usize = 40;
 
-/// Of the order of train: an update is a batch here.
+/// Of the order of train: an update is a batch here, and no pair is too long.
 fn batch_config(tokens: usize) -> BatchConfig {
     BatchConfig {
         tokens_per_update: tokens,

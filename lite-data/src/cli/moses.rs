@@ -1,14 +1,14 @@
 //! `lite-data moses`: a command for each script.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use lite_data::moses::{CleanConfig, Language, MosesTokeniser, detokenise, lowercase, normalise, remove_non_printing};
-use lite_data::{DataError, LineRules, read_pairs};
+use lite_data::{LineRules, WholeFile, read_pairs};
 
+use super::output::keep_inputs;
 use super::stream::each_line;
 
 #[derive(Debug, Args)]
@@ -124,28 +124,27 @@ fn clean(options: &Clean) -> Result<()> {
             _ => bail!("`{}`: no such file, nor with .gz", plain.display()),
         }
     };
-    let (source, target) = (input(&options.l1)?, input(&options.l2)?);
-    let create = |language: &str| -> Result<(PathBuf, BufWriter<File>)> {
-        let path = with_ending(&options.output, language);
-        let file = File::create(&path).with_context(|| format!("`{}`", path.display()))?;
-        Ok((path, BufWriter::new(file)))
-    };
-    let mut writers = [create(&options.l1)?, create(&options.l2)?];
+    if options.l1 == options.l2 {
+        bail!("both sides end in `{}`, expected two files", options.l1);
+    }
+    let inputs = [input(&options.l1)?, input(&options.l2)?];
+    let outputs = [&options.l1, &options.l2].map(|language| with_ending(&options.output, language));
+    keep_inputs(&inputs, &outputs.each_ref().map(PathBuf::as_path))?;
+    let [source, target] = inputs;
+    let mut writers = [WholeFile::create(&outputs[0])?, WholeFile::create(&outputs[1])?];
     let (mut factored, mut kept) = (None, 0_usize);
     let lines = read_pairs(&source, &target, LineRules::default(), |_, pair| {
         let (source, target) = pair?;
         let factored = *factored.get_or_insert_with(|| source.contains('|') || target.contains('|'));
         if let Some((source, target)) = config.clean(&source, &target, factored) {
             kept += 1;
-            for ((path, writer), line) in writers.iter_mut().zip([source, target]) {
-                writeln!(writer, "{line}").map_err(DataError::io(path))?;
+            for (writer, line) in writers.iter_mut().zip([source, target]) {
+                writer.write((line + "\n").as_bytes())?;
             }
         }
         Ok(())
     })?;
-    for (path, writer) in &mut writers {
-        writer.flush().with_context(|| format!("`{}`", path.display()))?;
-    }
+    writers.into_iter().try_for_each(WholeFile::finish)?;
     eprintln!("{kept} of {lines} pairs are left");
     Ok(())
 }

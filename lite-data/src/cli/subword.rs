@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use lite_data::subword::{Codes, LearnConfig, PieceList, learn};
-use lite_data::{LineRules, WordCounts, read_lines};
+use lite_data::{LineRules, WordCounts, read_lines, write_whole};
 
+use super::output::keep_inputs;
 use super::stream::{each_block, read_blocks};
 
 /// Lines that are cut at a time.
@@ -137,6 +138,9 @@ fn learn_joint(options: &LearnJoint) -> Result<()> {
             options.write_vocabulary.len()
         );
     }
+    let vocabularies = options.write_vocabulary.iter().map(PathBuf::as_path);
+    let outputs: Vec<&Path> = vocabularies.chain([options.output.as_path()]).collect();
+    keep_inputs(&options.input, &outputs)?;
     let mut words = WordCounts::default();
     for path in &options.input {
         for line in read_lines(path, LineRules::default())? {
@@ -144,14 +148,14 @@ fn learn_joint(options: &LearnJoint) -> Result<()> {
         }
     }
     let bytes = learn(&words, &options.learn.config())?;
-    fs::write(&options.output, &bytes).with_context(|| format!("`{}`", options.output.display()))?;
+    write_whole(&options.output, &bytes)?;
     let codes = Codes::from_bytes(bytes, &options.output)?;
     for (input, output) in options.input.iter().zip(&options.write_vocabulary) {
         let mut pieces = PieceList::default();
         for lines in read_lines(input, LineRules::default())?.chunks(BLOCK) {
             codes.apply(lines).iter().for_each(|line| pieces.add(line));
         }
-        fs::write(output, pieces.to_text()).with_context(|| format!("`{}`", output.display()))?;
+        write_whole(output, pieces.to_text().as_bytes())?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::{DataConfig, Form, Remote};
 pub struct Archive {
     /// The address.
     pub url: String,
-    /// Where a mirror and the download folder keep it. Default: the last part of the address.
+    /// Where a mirror and the download folder keep it; no other address may have it. Default: the last part of the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Bytes, if they are known.

@@ -60,12 +60,13 @@ pub enum TableFile {
 pub struct Remote {
     /// The address.
     pub url: String,
-    /// Where a mirror and the download folder keep it.
+    /// Where a mirror and the download folder keep it. No other address may have it.
     pub path: String,
     /// Bytes, if they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// Hash of the bytes as lower-case hexadecimal digits, if it is known. Otherwise that of the first download counts.
+    /// Hash of the bytes as lower-case hexadecimal digits, if it is known. Otherwise that of the first download from this
+    /// address counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
@@ -106,6 +107,20 @@ pub struct JsonField {
     /// joins the lines with a space.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub line_break: String,
+}
+
+impl File {
+    /// The address and the rest of it, if it has one.
+    pub fn remote(&self) -> Option<&Remote> {
+        match self {
+            File::Remote(remote) => Some(remote),
+            File::Field(Field {
+                file: TableFile::Remote(remote),
+                ..
+            }) => Some(remote),
+            File::Local(_) | File::Given(_) | File::Field(_) => None,
+        }
+    }
 }
 
 impl Files {

@@ -1,6 +1,6 @@
 //! Values that cannot work.
 
-use super::{Corpus, DataConfig, Files, TokeniserKind};
+use super::{Archive, Corpus, DataConfig, File, Files, Remote, TokeniserKind};
 use crate::corpus::LineRules;
 use crate::error::DataError;
 use crate::moses::Language;
@@ -54,6 +54,18 @@ impl DataConfig {
                 "some thousands are usual",
             );
         }
+        if tokeniser.kind != TokeniserKind::SubwordNmt && tokeniser.codes.is_some() {
+            return refuse(
+                "tokeniser.codes needs kind = \"subword-nmt\"".into(),
+                "other tokenisers have no codes; leave it out",
+            );
+        }
+        if tokeniser.kind == TokeniserKind::SubwordNmt && tokeniser.merges == 0 && tokeniser.codes.is_none() {
+            return refuse(
+                "tokeniser.merges = 0 leaves nothing to learn".into(),
+                "10,000 is usual; kind = \"words\" needs none",
+            );
+        }
         if tokeniser.max_piece_length == 0 || self.vocabulary.padding_factor == 0 {
             return refuse(
                 "tokeniser.max_piece_length and vocabulary.padding_factor need at least 1".into(),
@@ -63,7 +75,31 @@ impl DataConfig {
         if self.is_one_sided() {
             self.validate_one_sided()?;
         }
+        self.validate_paths()?;
         self.validate_moses()
+    }
+
+    /// What has been downloaded to a path is taken for the file of that path, so that two files there would get each
+    /// other's bytes.
+    fn validate_paths(&self) -> Result<(), DataError> {
+        let Files { train, valid, test } = &self.files;
+        let sides = [train, valid, test].into_iter();
+        let files = sides.flat_map(|sides| [&sides.source, &sides.target]).flatten();
+        let files = files.chain(&self.tokeniser.codes).filter_map(File::remote).cloned();
+        let remotes: Vec<Remote> = files.chain(self.archives.iter().map(Archive::remote)).collect();
+        for (place, one) in remotes.iter().enumerate() {
+            let has_its_hash = |other: &Remote| other.sha256.is_some() && other.sha256 == one.sha256;
+            let other = remotes[..place]
+                .iter()
+                .find(|other| other.path == one.path && other.url != one.url && !has_its_hash(other));
+            if let Some(other) = other {
+                return Err(DataError::Config {
+                    message: format!("`{}` and `{}` have one path, `{}`", other.url, one.url, one.path),
+                    hint: "set `path` to another for one of them".into(),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn validate_one_sided(&self) -> Result<(), DataError> {
@@ -102,6 +138,18 @@ impl DataConfig {
             if let Err(error) = LineRules::new(self).and(LineRules::target(self)) {
                 return refuse(format!("moses: {error}"), "leave the section out for other languages");
             }
+            let of_tokeniser = [
+                (moses.aggressive, "aggressive"),
+                (moses.no_escape, "no_escape"),
+                (!moses.protected.is_empty(), "protected"),
+            ];
+            let unused = of_tokeniser.into_iter().find(|(is_set, _)| *is_set && !moses.tokenise);
+            if let Some((_, what)) = unused {
+                return refuse(
+                    format!("moses.{what} without moses.tokenise: nothing else looks at it"),
+                    "set tokenise = true, or leave it out",
+                );
+            }
             if let Some(clean) = moses
                 .clean
                 .filter(|clean| clean.ratio.is_nan() || clean.ratio < 1.0 || clean.min > clean.max)
@@ -130,5 +178,57 @@ impl DataConfig {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(section: &str) -> Option<String> {
+        let languages = "source_language = \"en\"\ntarget_language = \"fr\"\n";
+        let config: DataConfig = toml::from_str(&(languages.to_owned() + section)).unwrap();
+        config.validate().err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_that_nothing_would_read_are_refused() {
+        let check = |section: &str, expected: Option<&str>| {
+            let message = message(section);
+            assert_eq!(message.as_deref().map(|it| it.split(':').nth(1).unwrap()), expected);
+        };
+        let codes = "tokeniser.codes = \"bpe.codes\"\n";
+        check(codes, Some(" tokeniser.codes needs kind = \"subword-nmt\""));
+        check(&format!("{codes}tokeniser.kind = \"subword-nmt\""), None);
+        check(
+            "tokeniser = { kind = \"subword-nmt\", merges = 0 }",
+            Some(" tokeniser.merges = 0 leaves nothing to learn"),
+        );
+        for option in ["aggressive = true", "no_escape = true", "protected = [\"x\"]"] {
+            let name = option.split(' ').next().unwrap();
+            let expected = format!(" moses.{name} without moses.tokenise");
+            check(&format!("moses = {{ {option} }}"), Some(expected.as_str()));
+            check(&format!("moses = {{ tokenise = true, {option} }}"), None);
+        }
+    }
+
+    #[test]
+    fn a_path_has_one_address() {
+        let check = |first: &str, second: &str, is_good: bool| {
+            let archive = |keys: &str| format!("[[archives]]\nfiles = \"a\"\nsplit = \"train\"\n{keys}\n");
+            let message = message(&(archive(first) + &archive(second)));
+            assert_eq!(message.is_none(), is_good, "{message:?}");
+            if let Some(message) = message {
+                assert!(message.ends_with("have one path, `all.tgz`"), "{message}");
+            }
+        };
+        let (one, two) = ("url = \"http://x/all.tgz\"", "url = \"http://y/all.tgz\"");
+        check(one, two, false);
+        check(one, one, true);
+        check(one, &format!("{two}\npath = \"y/all.tgz\""), true);
+        // Two addresses of the same bytes.
+        let with_hash = |keys: &str, hash: &str| format!("{keys}\nsha256 = \"{hash}\"");
+        check(&with_hash(one, "00"), &with_hash(two, "00"), true);
+        check(&with_hash(one, "00"), &with_hash(two, "01"), false);
     }
 }

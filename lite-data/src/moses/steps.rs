@@ -15,7 +15,7 @@ pub struct MosesConfig {
     pub remove_non_printing: bool,
     /// Cut punctuation off words. Default: false.
     pub tokenise: bool,
-    /// Split words at hyphens too (`-a`), leaving `@-@`. Default: false.
+    /// Split words at hyphens too (`-a`), leaving `@-@`. This and the next two are for `tokenise` alone. Default: false.
     pub aggressive: bool,
     /// Leave `&|<>'"[]` as they are (`-no-escape`). Default: false, they become `&amp;` and so on.
     pub no_escape: bool,

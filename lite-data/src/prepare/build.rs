@@ -8,11 +8,11 @@ use rayon::prelude::*;
 use super::SPLITS;
 use super::encode::LineCounter;
 use super::inputs::Inputs;
-use super::number::{KEPT, refusal, write_store};
+use super::number::{refusal, write_store};
 use super::stages::Stages;
 use super::stream::{Block, blocks, stream};
 use super::survey::{open, survey};
-use super::text::{side_path, write_text};
+use super::text::{side_path, text_name, write_text};
 use crate::config::{DataConfig, TokeniserKind};
 use crate::corpus::Pair;
 use crate::error::DataError;
@@ -37,7 +37,10 @@ pub fn build(
     if !stages.has("text") {
         let pairs = inputs.open(&unpacked, progress)?;
         reports = write_text(config, &pairs, folder, progress)?;
-        let files = names(SPLITS, ["source.txt", "target.txt"]);
+        let files = names(
+            SPLITS.map(|split| text_name(config, split)),
+            ["source.txt", "target.txt"],
+        );
         stages.finish("text", &files, &reports)?;
     }
     if unpacked.exists() {
@@ -45,8 +48,7 @@ pub fn build(
     }
     let path = folder.join("tokeniser.model");
     if !stages.has("tokeniser") {
-        let one_sided = config.is_one_sided();
-        let words = survey(folder, &mut reports, learns(config, codes), one_sided, progress)?;
+        let words = survey(config, folder, &mut reports, learns(config, codes), progress)?;
         make_tokeniser(config, &words, codes, &path, progress)?.save(&path)?;
         stages.finish("tokeniser", &["tokeniser.model"], &reports)?;
     }
@@ -67,6 +69,9 @@ pub fn build(
             });
         }
         let mut files = vec![format!("{}.pairs", report.name)];
+        if report.as_train {
+            files.extend(["source", "target"].map(|side| format!("{}.{side}.txt", report.name)));
+        }
         if report.name == "train" && vocabularies.in_model_order {
             vocabularies.add_counts(&counts);
             vocabularies.save(folder)?;
@@ -74,14 +79,13 @@ pub fn build(
         }
         stages.finish(&stage, &files, &reports)?;
     }
-    for side in ["source", "target"] {
-        let kept = side_path(folder, KEPT, side);
-        if kept.exists() {
-            let path = side_path(folder, "valid", side);
-            fs::rename(&kept, &path).map_err(DataError::io(&path))?;
+    write_manifest(config, inputs, codes, folder, reports, &vocabularies, progress)?;
+    if config.valid_every.is_some() {
+        for side in ["source", "target"] {
+            let all = side_path(folder, text_name(config, "valid"), side);
+            fs::remove_file(&all).map_err(DataError::io(&all))?;
         }
     }
-    write_manifest(config, inputs, codes, folder, reports, &vocabularies)?;
     stages.remove()
 }
 
@@ -257,10 +261,12 @@ fn write_manifest(
     folder: &Path,
     splits: Vec<SplitReport>,
     vocabularies: &Vocabularies,
+    progress: &dyn Progress,
 ) -> Result<(), DataError> {
     let models = ["tokeniser.model", VOCABULARIES[0], VOCABULARIES[1]].map(str::to_owned);
     let texts = names(SPLITS, ["source.txt", "target.txt", "pairs"]);
     let outputs: Vec<String> = models.into_iter().chain(texts).collect();
+    progress.begin("hashing the files", None);
     let outputs = outputs.into_par_iter().map(|name| {
         let path = folder.join(&name);
         fs::File::open(&path)
@@ -278,5 +284,6 @@ fn write_manifest(
         target_vocabulary: vocabularies.target.len(),
         outputs: outputs.collect::<Result<_, DataError>>()?,
     };
+    progress.end();
     manifest.write(folder)
 }

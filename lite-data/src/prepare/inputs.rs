@@ -217,16 +217,21 @@ fn unpack_wanted(archive: &Found, wanted: &[Wanted], folder: &Path) -> Result<Ve
     let known = fs::read(&list)
         .ok()
         .and_then(|text| serde_json::from_slice::<Vec<String>>(&text).ok());
-    let mut members = Vec::new();
-    let mut places = Vec::new();
+    let mut members: Vec<Member> = Vec::new();
+    let mut places: Vec<Vec<usize>> = Vec::new();
     for wanted in wanted {
-        places.push(members.len());
-        for (side, names) in wanted.names.iter().enumerate() {
-            members.push(Member {
-                names: names.clone(),
-                to: folder.join(format!("{}.{side}", wanted.place)),
-            });
-        }
+        let sides = wanted.names.iter().enumerate().map(|(side, names)| {
+            // What is wanted twice is unpacked once.
+            let known = members.iter().position(|member| member.names == *names);
+            known.unwrap_or_else(|| {
+                members.push(Member {
+                    names: names.clone(),
+                    to: folder.join(format!("{}.{side}", wanted.place)),
+                });
+                members.len() - 1
+            })
+        });
+        places.push(sides.collect());
     }
     let complete =
         |names: &Vec<String>| names.len() == members.len() && members.iter().all(|member| member.to.is_file());
@@ -239,7 +244,8 @@ fn unpack_wanted(archive: &Found, wanted: &[Wanted], folder: &Path) -> Result<Ve
             names
         }
     };
-    let parts = wanted.iter().zip(places).map(|(wanted, first)| {
+    let parts = wanted.iter().zip(&places).filter_map(|(wanted, sides)| {
+        let (&first, &last) = (sides.first()?, sides.last()?);
         let name = names[first].trim_end_matches(".gz");
         let form = match name.ends_with(".xml") || name.ends_with(".sgm") {
             true => Form::Segments,
@@ -250,9 +256,8 @@ fn unpack_wanted(archive: &Found, wanted: &[Wanted], folder: &Path) -> Result<Ve
             form: wanted.form.unwrap_or(form),
             json: None,
         };
-        let last = first + wanted.names.len() - 1;
-        let part = ((last > first).then(|| file(first)), file(last));
-        (wanted.place, wanted.split, part)
+        let part = ((sides.len() > 1).then(|| file(first)), file(last));
+        Some((wanted.place, wanted.split, part))
     });
     Ok(parts.collect())
 }
@@ -283,6 +288,45 @@ impl Pairs<'_> {
                     Ok(None)
                 }))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_member_that_two_splits_want_is_unpacked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.en.gz");
+        let mut encoder = flate2::write::GzEncoder::new(fs::File::create(&path).unwrap(), flate2::Compression::fast());
+        encoder.write_all(b"a dog\n").unwrap();
+        encoder.finish().unwrap();
+        let archive = Found {
+            path,
+            name: "x.en.gz".into(),
+            size: 0,
+            sha256: String::new(),
+            json: None,
+        };
+        let wanted = |place: usize, split: Split| Wanted {
+            place,
+            split,
+            form: None,
+            names: vec![vec!["x.en".into()]],
+        };
+        let wanted = [wanted(0, Split::Valid), wanted(1, Split::Test)];
+        // The second time it is there already.
+        for _ in 0..2 {
+            let parts = unpack_wanted(&archive, &wanted, folder.path()).unwrap();
+            let [(0, Split::Valid, (None, valid)), (1, Split::Test, (None, test))] = parts.as_slice() else {
+                panic!("{parts:?}")
+            };
+            assert_eq!(valid.path, test.path);
+            assert_eq!(fs::read(&test.path).unwrap(), b"a dog\n");
         }
     }
 }

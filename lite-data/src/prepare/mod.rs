@@ -24,7 +24,7 @@ use crate::corpus::{LineRules, read_lines};
 use crate::error::DataError;
 use crate::manifest::{self, Manifest};
 use crate::progress::Progress;
-use crate::sources::{Found, Retry, SourceOptions, fetch, hexadecimal};
+use crate::sources::{CHECKED, Checked, Found, Retry, SourceOptions, fetch, hexadecimal};
 use crate::store::PairStore;
 use crate::tokeniser::Tokeniser;
 use crate::vocabulary::Vocabulary;
@@ -38,7 +38,7 @@ pub(crate) const SPLITS: [&str; 3] = ["train", "valid", "test"];
 pub struct PrepareOptions {
     /// Where downloads and prepared folders are kept.
     pub data_root: PathBuf,
-    /// A folder that holds the files of the corpus under their `path`; asked before the network.
+    /// A folder that holds the files of the corpus under their `path`, or side by side; asked before the network.
     pub mirror: Option<PathBuf>,
     /// Never use the network.
     pub offline: bool,
@@ -119,6 +119,16 @@ pub fn prepare(config: &DataConfig, options: &PrepareOptions, progress: &dyn Pro
 impl Prepared {
     /// Opens a prepared folder after holding every file to its hash.
     pub fn open(root: &Path) -> Result<Self, DataError> {
+        let checked = Checked::open(&root.join(CHECKED));
+        let opened = Self::open_checked(root, &checked);
+        if opened.is_err() {
+            // What fails a check has to be looked through each time, and not found unchanged.
+            checked.forget();
+        }
+        opened
+    }
+
+    fn open_checked(root: &Path, checked: &Checked) -> Result<Self, DataError> {
         let manifest = Manifest::read(root)?;
         if manifest.version != manifest::VERSION {
             return Err(DataError::damaged(
@@ -131,7 +141,7 @@ impl Prepared {
             ));
         }
         // The manifest's hashes cover the stores too; if nothing had to be read for that, the stores are as they were.
-        let was_read = manifest.check(root)?;
+        let was_read = manifest.check(root, checked)?;
         let store = |split: &str| PairStore::open_hashed(&root.join(format!("{split}.pairs")), was_read);
         let prepared = Prepared {
             hash: manifest.hash(),

@@ -6,7 +6,7 @@ use super::encode::PairEncoder;
 use super::lengths::LengthCounter;
 use super::stream::{Block, blocks, stream};
 use super::survey::open;
-use super::text::TextWriter;
+use super::text::{TextWriter, text_name};
 use crate::config::{DataConfig, LongSources};
 use crate::corpus::Broken;
 use crate::error::DataError;
@@ -16,9 +16,6 @@ use crate::store::StoreWriter;
 use crate::tokeniser::Tokeniser;
 use crate::vocabulary::Vocabulary;
 use crate::{EOS, UNK};
-
-/// The name under which the text of kept pairs waits where it takes the place of all text.
-pub const KEPT: &str = "valid-kept";
 
 /// Numbers the lines of a split. Returns how often each id stands in the store.
 pub fn write_store(
@@ -30,12 +27,11 @@ pub fn write_store(
     progress: &dyn Progress,
 ) -> Result<Vec<u64>, DataError> {
     let split = report.name.clone();
-    // A split that is taken from train obeys its rules, and its text must go with its pairs.
-    let as_train = split == "train" || (split == "valid" && config.valid_every.is_some());
-    let mut kept = match as_train && split != "train" {
+    // Where valid obeys the rules of train, its text must go with its pairs.
+    let mut kept = match report.as_train {
         true => Some([
-            TextWriter::new(folder, KEPT, "source")?,
-            TextWriter::new(folder, KEPT, "target")?,
+            TextWriter::new(folder, &split, "source")?,
+            TextWriter::new(folder, &split, "target")?,
         ]),
         false => None,
     };
@@ -44,7 +40,7 @@ pub fn write_store(
     let mut writer = StoreWriter::create(&folder.join(format!("{split}.pairs")))?;
     let mut counts = vec![0; vocabularies[0].len().max(vocabularies[1].len())];
     let mut lengths = LengthCounter::default();
-    let mut reader = open(folder, &split)?;
+    let mut reader = open(folder, text_name(config, &split))?;
     progress.begin(&format!("numbering {split}"), Some(report.lines as u64));
     stream(
         blocks(move || reader.next_pair()),
@@ -59,7 +55,7 @@ pub fn write_store(
             let (first, numbers, mut texts) = block?;
             let end = first + numbers.len() - 1;
             for (index, pair) in numbers.into_iter().enumerate() {
-                let Some((source, target)) = fit(config, pair, first + index, as_train, report) else {
+                let Some((source, target)) = fit(config, pair, first + index, report) else {
                     continue;
                 };
                 source.iter().chain(&target).for_each(|&id| counts[id as usize] += 1);
@@ -95,6 +91,11 @@ fn is_long(config: &DataConfig, source: usize) -> bool {
     source + 1 > config.max_source_tokens
 }
 
+/// Whether a side is above its limit, but for sources that are cut in train too.
+fn is_too_long(config: &DataConfig, source: usize, target: usize) -> bool {
+    is_long(config, source) && config.long_sources == LongSources::Drop || target + 1 > config.max_target_tokens
+}
+
 /// Lengths are in pieces, without `</s>`.
 pub fn refusal(config: &DataConfig, source: usize, target: usize) -> Option<Refusal> {
     if config.is_one_sided() {
@@ -104,9 +105,7 @@ pub fn refusal(config: &DataConfig, source: usize, target: usize) -> Option<Refu
     let ratio = source.max(target) as f64 / source.min(target).max(1) as f64;
     if source.min(target) < config.min_tokens {
         Some(Refusal::TooShort)
-    } else if is_long(config, source) && config.long_sources == LongSources::Drop
-        || target + 1 > config.max_target_tokens
-    {
+    } else if is_too_long(config, source, target) {
         Some(Refusal::TooLong)
     } else if config.max_ratio.is_some_and(|max_ratio| ratio > max_ratio) {
         Some(Refusal::Unbalanced)
@@ -116,54 +115,55 @@ pub fn refusal(config: &DataConfig, source: usize, target: usize) -> Option<Refu
 }
 
 /// Holds a pair to the limits on length: outside of train it is cut; in train it is left out, or its source is cut where
-/// the section says so. All is counted.
+/// the section says so. It counts for the first limit that it breaks, and outside of train only for what cuts it.
 fn fit(
     config: &DataConfig,
     (mut source, mut target): (Vec<u32>, Vec<u32>),
     line: usize,
-    as_train: bool,
     report: &mut SplitReport,
 ) -> Option<(Vec<u32>, Vec<u32>)> {
     let (most_source, most_target) = (config.max_source_tokens, config.max_target_tokens);
-    let refusal = refusal(config, source.len() - 1, target.len() - 1);
-    let refused = match refusal {
-        Some(Refusal::TooLong) => Some(&mut report.too_long),
-        Some(Refusal::TooShort) if as_train => Some(&mut report.too_short),
-        Some(Refusal::Unbalanced) if as_train => Some(&mut report.unbalanced),
-        _ => None,
+    let obeys_train = report.obeys_train();
+    let lengths = [source.len() - 1, target.len() - 1];
+    let refusal = match obeys_train {
+        true => refusal(config, lengths[0], lengths[1]),
+        false => (!config.is_one_sided() && is_too_long(config, lengths[0], lengths[1])).then_some(Refusal::TooLong),
     };
-    if let Some(count) = refused {
+    let (count, rule) = match refusal {
+        Some(Refusal::TooShort) => (
+            Some(&mut report.too_short),
+            format!("at least {} and </s>", config.min_tokens),
+        ),
+        Some(Refusal::TooLong) => (
+            Some(&mut report.too_long),
+            format!("at most {most_source} and {most_target}"),
+        ),
+        Some(Refusal::Unbalanced) => (
+            Some(&mut report.unbalanced),
+            format!("at most {} times as many", config.max_ratio.unwrap_or_default()),
+        ),
+        None if is_long(config, lengths[0]) => (Some(&mut report.cut), format!("the source at most {most_source}")),
+        None => (None, String::new()),
+    };
+    let is_left_out = obeys_train && refusal.is_some();
+    if let Some(count) = count {
         *count += 1;
         if *count == 1 {
-            let rule = match refusal {
-                Some(Refusal::TooShort) => format!("at least {} and </s>", config.min_tokens),
-                Some(Refusal::Unbalanced) => {
-                    format!("at most {} times as many", config.max_ratio.unwrap_or_default())
-                }
-                _ => format!("at most {most_source} and {most_target}"),
+            let place = match report.as_train {
+                // The text that its number counts in is not kept.
+                true => format!("pair {line} of those that {} takes from train", report.name),
+                false => format!("`{}.source.txt` line {line}", report.name),
             };
-            let fate = if as_train { "left out" } else { "cut" };
+            let fate = if is_left_out { "left out" } else { "cut" };
             report.examples.push(format!(
-                "`{}.source.txt` line {line}: {} source and {} target tokens, {rule}: {fate}",
-                report.name,
+                "{place}: {} source and {} target tokens, {rule}: {fate}",
                 source.len(),
                 target.len()
             ));
-        }
-        if as_train {
-            return None;
         }
     }
-    if refusal.is_none() && is_long(config, source.len() - 1) {
-        report.cut += 1;
-        if report.cut == 1 {
-            report.examples.push(format!(
-                "`{}.source.txt` line {line}: {} source and {} target tokens, the source at most {most_source}: cut",
-                report.name,
-                source.len(),
-                target.len()
-            ));
-        }
+    if is_left_out {
+        return None;
     }
     if config.is_one_sided() {
         source.clear();

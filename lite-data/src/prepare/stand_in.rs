@@ -16,11 +16,11 @@ pub fn found(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progr
         return None;
     }
     let given = given(stand_in)?;
-    let is_there = |given: &&Given| mirror.join(&given.path).is_file();
+    let is_there = |given: &&Given| in_mirror(mirror, &given.path).is_some();
     let whole = config
         .archives
         .iter()
-        .all(|archive| in_mirror(mirror, &archive.remote()).is_some());
+        .all(|archive| in_mirror(mirror, Path::new(&archive.remote().path)).is_some());
     if whole || !given.iter().all(is_there) {
         return None;
     }
@@ -77,7 +77,7 @@ mod tests {
             codes = { path = "codes" }
             files.train = { source = { path = "a.de" }, target = { path = "a.en" } }
             files.valid = { source = { path = "b.de" }, target = { path = "b.en" } }
-            files.test = { source = { path = "b.de" }, target = { path = "b.en" } }
+            files.test = { source = { path = "c/b.de" }, target = { path = "c/b.en" } }
             "#,
         )
         .unwrap();

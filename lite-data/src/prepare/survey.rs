@@ -9,7 +9,8 @@ use rustc_hash::FxHashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::stream::{Block, blocks, stream};
-use super::text::side_path;
+use super::text::{side_path, text_name};
+use crate::config::DataConfig;
 use crate::corpus::{PairReader, TextFile};
 use crate::error::DataError;
 use crate::manifest::SplitReport;
@@ -24,17 +25,17 @@ type Seen = FxHashMap<u64, AtomicBool>;
 
 /// Counts the words of train, if they are wanted, and sets in the reports of the other splits how much of them train has.
 pub fn survey(
+    config: &DataConfig,
     folder: &Path,
     reports: &mut [SplitReport],
     count_words: bool,
-    one_sided: bool,
     progress: &dyn Progress,
 ) -> Result<WordCounts, DataError> {
     let mut seen = Seen::default();
     let mut lines: Vec<Vec<[Option<u64>; 3]>> = Vec::new();
     // Lines of a text, such as headings, may well be there twice.
-    for report in reports.iter().skip(1).filter(|_| !one_sided) {
-        let mut reader = open(folder, &report.name)?;
+    for report in reports.iter().skip(1).filter(|_| !config.is_one_sided()) {
+        let mut reader = open(folder, text_name(config, &report.name))?;
         let mut hashes = Vec::new();
         while let Some(pair) = reader.next_pair()? {
             let (source, target) = pair?;
@@ -96,9 +97,9 @@ pub fn survey(
     Ok(words)
 }
 
-/// The text of a split as the step before has written it.
-pub fn open(folder: &Path, split: &str) -> Result<PairReader, DataError> {
-    let file = |side: &str| TextFile::plain(&side_path(folder, split, side));
+/// The text of that name as the step before has written it.
+pub fn open(folder: &Path, name: &str) -> Result<PairReader, DataError> {
+    let file = |side: &str| TextFile::plain(&side_path(folder, name, side));
     PairReader::open(Some(file("source")), file("target"))
 }
 

@@ -1,7 +1,5 @@
 //! The first step of preparation: the text of each split under the line rules, without what cannot be used.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -15,10 +13,20 @@ use crate::error::DataError;
 use crate::manifest::SplitReport;
 use crate::moses::CleanConfig;
 use crate::progress::Progress;
+use crate::whole::WholeFile;
 
 /// Where the text of a split and side stands.
 pub fn side_path(folder: &Path, split: &str, side: &str) -> PathBuf {
     folder.join(format!("{split}.{side}.txt"))
+}
+
+/// The name under which this step leaves a split. Of a valid that is taken from train, only the limits on length say which
+/// pairs it has, so that its own name is for the text that the last step keeps.
+pub fn text_name<'a>(config: &DataConfig, split: &'a str) -> &'a str {
+    match (split, config.valid_every) {
+        ("valid", Some(_)) => "valid-all",
+        _ => split,
+    }
 }
 
 /// Copies the lines of all splits after the line rules, without what is left out.
@@ -33,6 +41,7 @@ pub fn write_text(
     let [valid, test] = others else { return Ok(reports) };
     write_split(config, inputs, 2, [Some(test), None], folder, progress)?;
     if config.valid_every.is_some() {
+        valid.as_train = true;
         write_split(config, inputs, 0, [Some(&mut train[0]), Some(valid)], folder, progress)?;
     } else {
         write_split(config, inputs, 1, [Some(valid), None], folder, progress)?;
@@ -68,8 +77,9 @@ fn write_split(
         keep_empty: !in_train || config.valid_every.is_some(),
         factored: None,
     };
-    let mut own = own.map(|report| Writer::new(folder, report)).transpose()?;
-    let mut taken = taken.map(|report| Writer::new(folder, report)).transpose()?;
+    let writer = |report| Writer::new(config, folder, report);
+    let mut own = own.map(writer).transpose()?;
+    let mut taken = taken.map(writer).transpose()?;
     let valid_every = config.valid_every.filter(|_| in_train);
     let mut counted = 0;
     progress.begin(&format!("reading {}", SPLITS[split]), None);
@@ -160,11 +170,12 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(folder: &Path, report: &'a mut SplitReport) -> Result<Self, DataError> {
+    fn new(config: &DataConfig, folder: &Path, report: &'a mut SplitReport) -> Result<Self, DataError> {
+        let name = text_name(config, &report.name);
         Ok(Writer {
             sides: [
-                TextWriter::new(folder, &report.name, "source")?,
-                TextWriter::new(folder, &report.name, "target")?,
+                TextWriter::new(folder, name, "source")?,
+                TextWriter::new(folder, name, "target")?,
             ],
             report,
         })
@@ -187,7 +198,7 @@ impl<'a> Writer<'a> {
                 }
                 return Ok(());
             }
-            Outcome::Broken(broken) => return Err(broken.into()),
+            Outcome::Broken(broken) => return Err(broken.error(in_train)),
             Outcome::Unclean(n) => {
                 report.unclean += 1;
                 if report.unclean == 1 {
@@ -228,37 +239,23 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// One side of a split, written to `NAME.part` until it is complete.
-pub struct TextWriter {
-    path: PathBuf,
-    part: PathBuf,
-    writer: BufWriter<File>,
-}
+/// One side of a split.
+pub struct TextWriter(WholeFile);
 
 impl TextWriter {
     /// Begins a file.
-    pub fn new(folder: &Path, split: &str, side: &str) -> Result<Self, DataError> {
-        let path = side_path(folder, split, side);
-        let part = path.with_extension("txt.part");
-        let file = File::create(&part).map_err(DataError::io(&part))?;
-        Ok(TextWriter {
-            path,
-            part,
-            writer: BufWriter::with_capacity(1 << 18, file),
-        })
+    pub fn new(folder: &Path, name: &str, side: &str) -> Result<Self, DataError> {
+        WholeFile::create(&side_path(folder, name, side)).map(TextWriter)
     }
 
     /// Adds a line.
     pub fn line(&mut self, line: &str) -> Result<(), DataError> {
-        self.writer
-            .write_all(line.as_bytes())
-            .and_then(|()| self.writer.write_all(b"\n"))
-            .map_err(DataError::io(&self.part))
+        self.0.write(line.as_bytes())?;
+        self.0.write(b"\n")
     }
 
     /// Completes the file and gives it its name.
-    pub fn finish(mut self) -> Result<(), DataError> {
-        self.writer.flush().map_err(DataError::io(&self.part))?;
-        std::fs::rename(&self.part, &self.path).map_err(DataError::io(&self.path))
+    pub fn finish(self) -> Result<(), DataError> {
+        self.0.finish()
     }
 }

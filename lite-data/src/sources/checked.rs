@@ -80,6 +80,11 @@ impl Checked {
         Ok((read, sha256, true))
     }
 
+    /// What was hashed since it was opened is not remembered.
+    pub fn forget(&self) {
+        self.lock().1 = false;
+    }
+
     fn folder(&self) -> PathBuf {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         std::path::absolute(folder).unwrap_or_default()

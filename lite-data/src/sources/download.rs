@@ -1,4 +1,8 @@
 //! Downloads that survive broken connections: into `NAME.part`, resumed, checked, then renamed.
+//!
+//! A file that changes at its address while it is fetched would be put together of two versions. A known hash finds that.
+//! Without one, a part is resumed only if its server marks versions, by an ETag or a time: the mark is kept in
+//! `NAME.part.mark` and sent along, so that another version is sent whole.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -7,10 +11,12 @@ use std::time::Duration;
 
 use ureq::http::StatusCode;
 
+use super::held::Held;
 use super::{Checked, check_file};
 use crate::config::Remote;
 use crate::error::DataError;
 use crate::progress::Progress;
+use crate::whole::with_ending;
 
 /// How stubborn a download is.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +46,18 @@ enum Failure {
     Here(DataError),
 }
 
-/// Fetches `remote` to `path`. Nothing is ever found under `path` that was not checked.
-pub(super) fn download(remote: &Remote, path: &Path, retry: &Retry, progress: &dyn Progress) -> Result<(), DataError> {
+/// Fetches a file to `path`. Nothing is ever found under `path` that was not checked.
+pub(super) fn download(held: &Held, path: &Path, retry: &Retry, progress: &dyn Progress) -> Result<(), DataError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(DataError::io(folder))?;
     }
-    let part = part_path(path);
+    let remote = &held.remote;
+    let part = with_ending(path, ".part");
     let resumed = fs::metadata(&part).is_ok();
     progress.begin(&format!("downloading {}", remote.path), remote.size);
     // Nothing remembers the hash of a part.
     let checked = Checked::open(Path::new(""));
-    let check = |part: &Path| check_file(part, remote, &checked);
+    let check = |part: &Path| check_file(part, held, &checked);
     let outcome = receive(remote, &part, retry, progress).and_then(|()| match check(&part) {
         // What an earlier run left may belong to another version of the file: once more from the first byte.
         Err(DataError::WrongFile { .. }) if resumed => {
@@ -70,20 +77,47 @@ pub(super) fn download(remote: &Remote, path: &Path, retry: &Retry, progress: &d
     fs::File::open(&part)
         .and_then(|file| file.sync_all())
         .map_err(DataError::io(&part))?;
-    fs::rename(&part, path).map_err(DataError::io(path))
+    fs::rename(&part, path).map_err(DataError::io(path))?;
+    remove_file(&mark_path(&part))
 }
 
-fn part_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
-}
-
+/// Removes a part with its mark, the mark first.
 fn remove(part: &Path) -> Result<(), DataError> {
-    match fs::remove_file(part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DataError::io(part)(error)),
+    remove_file(&mark_path(part))?;
+    remove_file(part)
+}
+
+fn remove_file(path: &Path) -> Result<(), DataError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DataError::io(path)(error)),
         _ => Ok(()),
     }
+}
+
+fn mark_path(part: &Path) -> PathBuf {
+    with_ending(part, ".mark")
+}
+
+/// The mark of the version that a part is of, if it came from that address.
+fn kept_mark(part: &Path, url: &str) -> Option<String> {
+    let text = fs::read_to_string(mark_path(part)).ok()?;
+    let (from, mark) = text.trim_end_matches('\n').split_once('\n')?;
+    let is_mark = from == url
+        && mark
+            .chars()
+            .all(|character| character == ' ' || character.is_ascii_graphic());
+    is_mark.then(|| mark.to_owned())
+}
+
+fn keep_mark(part: &Path, url: &str, mark: &str) -> Result<(), DataError> {
+    let path = mark_path(part);
+    fs::write(&path, format!("{url}\n{mark}\n")).map_err(DataError::io(&path))
+}
+
+/// What marks the version that an answer is of. A weak ETag promises no equal bytes.
+fn mark_of<T>(response: &ureq::http::Response<T>) -> Option<&str> {
+    let tag = header(response, "etag").filter(|tag| tag.starts_with('"'));
+    tag.or_else(|| header(response, "last-modified"))
 }
 
 /// Attempts until `part` has all bytes.
@@ -130,7 +164,10 @@ fn give_up(remote: &Remote, message: String) -> DataError {
 fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), Failure> {
     let here = |error| Failure::Here(DataError::io(part)(error));
     let mut have = fs::metadata(part).map(|metadata| metadata.len()).unwrap_or(0);
-    if remote.size.is_some_and(|size| have > size) {
+    let has_hash = remote.sha256.is_some();
+    let mark = if has_hash { None } else { kept_mark(part, &remote.url) };
+    let is_unknown = !has_hash && mark.is_none();
+    if have > 0 && (is_unknown || remote.size.is_some_and(|size| have > size)) {
         remove(part).map_err(Failure::Here)?;
         have = 0;
     }
@@ -143,6 +180,9 @@ fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), 
     let mut request = agent().get(&remote.url);
     if have > 0 {
         request = request.header("Range", format!("bytes={have}-"));
+        if let Some(mark) = &mark {
+            request = request.header("If-Range", mark.as_str());
+        }
     }
     let response = request.call().map_err(|error| Failure::Passing(error.to_string()))?;
     let status = response.status();
@@ -159,6 +199,12 @@ fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), 
                 return Err(Failure::Passing(format!(
                     "asked for bytes from {have}, was sent `{range}`"
                 )));
+            }
+            if let (Some(kept), Some(now)) = (&mark, mark_of(&response))
+                && kept != now
+            {
+                remove(part).map_err(Failure::Here)?;
+                return Err(Failure::Passing("was sent bytes of another version".into()));
             }
             true
         }
@@ -180,12 +226,14 @@ fn attempt(remote: &Remote, part: &Path, progress: &dyn Progress) -> Result<(), 
         options.append(true).open(part).map_err(here)?
     } else {
         have = 0;
-        options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(part)
-            .map_err(here)?
+        // A mark stands beside bytes of its own version or none, whenever this is killed.
+        remove_file(&mark_path(part)).map_err(Failure::Here)?;
+        let file = options.write(true).create(true).truncate(true).open(part);
+        let file = file.map_err(here)?;
+        if let Some(mark) = mark_of(&response).filter(|_| !has_hash) {
+            keep_mark(part, &remote.url, mark).map_err(Failure::Here)?;
+        }
+        file
     };
     // Where the definition names no size, the server may.
     let size = remote.size.or(match status {

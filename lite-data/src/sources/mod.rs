@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 mod checked;
 mod download;
+mod held;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -16,6 +17,7 @@ use crate::error::DataError;
 use crate::progress::Progress;
 pub(crate) use checked::Checked;
 pub use download::Retry;
+use held::Held;
 
 /// Where files may come from.
 #[derive(Debug, Clone)]
@@ -79,15 +81,15 @@ fn local(path: &Path, name: String, checked: &Checked) -> Result<Found, DataErro
 }
 
 fn find_given(given: &Given, options: &SourceOptions, checked: &Checked) -> Result<Found, DataError> {
-    let in_mirror = options.mirror.as_ref().map(|mirror| mirror.join(&given.path));
-    let places = in_mirror.into_iter().chain([given.path.clone()]);
-    let places: Vec<PathBuf> = places.collect();
+    let in_mirror = options.mirror.iter().flat_map(|mirror| places_in(mirror, &given.path));
+    let mut places: Vec<PathBuf> = in_mirror.chain([given.path.clone()]).collect();
+    places.dedup();
     let Some(path) = places.iter().find(|path| path.is_file()) else {
         let places: Vec<String> = places.iter().map(|place| format!("`{}`", place.display())).collect();
         let origin = given.origin.as_ref().map(|origin| format!("it is {origin}; "));
         return Err(DataError::NotGiven {
             path: given.path.clone(),
-            places: places.join(" and "),
+            places: places.join(" or "),
             hint: format!(
                 "{}name the folder that holds it with --mirror",
                 origin.unwrap_or_default()
@@ -100,6 +102,7 @@ fn find_given(given: &Given, options: &SourceOptions, checked: &Checked) -> Resu
         what,
         found,
         expected,
+        first: None,
     };
     if let Some(size) = given.size.filter(|size| *size != found.size) {
         return Err(wrong("size", found.size.to_string(), size.to_string()));
@@ -120,8 +123,8 @@ fn fetch_remote(
 ) -> Result<Found, DataError> {
     check_relative(&remote.path)?;
     if let Some(mirror) = &options.mirror {
-        if let Some(path) = in_mirror(mirror, remote) {
-            return found(&path, remote, checked);
+        if let Some(path) = in_mirror(mirror, Path::new(&remote.path)) {
+            return found(&path, &Held::by_definition(remote), checked);
         }
         progress.message(&format!(
             "`{}` is not in the mirror `{}`",
@@ -130,10 +133,18 @@ fn fetch_remote(
         ));
     }
     let path = options.downloads.join(&remote.path);
-    let first = first_hash_path(&path);
-    if path.is_file() {
-        match found(&path, &with_first_hash(remote, &first), checked) {
-            Ok(found) => return Ok(found),
+    let held = Held::download(remote, &path);
+    let missing = match &held.elsewhere {
+        Some(url) => format!("`{}` was downloaded from `{url}`", path.display()),
+        None => format!("`{}` is not there", path.display()),
+    };
+    if held.elsewhere.is_none() && path.is_file() {
+        match found(&path, &held, checked) {
+            Ok(found) => {
+                // A folder that cannot be written is still of use.
+                let _ = held.keep(&found.sha256);
+                return Ok(found);
+            }
             Err(error) if options.offline => return Err(error),
             Err(error) => progress.message(&format!("{error}; fetching it again")),
         }
@@ -141,54 +152,44 @@ fn fetch_remote(
     if options.offline {
         return Err(DataError::Download {
             url: remote.url.clone(),
-            message: format!("`{}` is not there, and the network is off (offline)", path.display()),
+            message: format!("{missing}, and the network is off (offline)"),
             hint: format!(
                 "leave --offline out, or name a folder that has `{}` with --mirror",
                 remote.path
             ),
         });
     }
-    download::download(remote, &path, &options.retry, progress)?;
-    let found = found(&path, remote, checked)?;
-    if remote.sha256.is_none() {
+    if held.elsewhere.is_some() {
+        progress.message(&format!("{missing}; fetching `{}`", remote.url));
+    }
+    download::download(&held, &path, &options.retry, progress)?;
+    let found = found(&path, &held, checked)?;
+    if held.remote.sha256.is_none() {
         progress.message(&format!(
             "`{}` has no known hash; its {} bytes have sha256 {}, which is held to from now on",
             remote.path, found.size, found.sha256
         ));
-        fs::write(&first, &found.sha256).map_err(DataError::io(&first))?;
     }
+    held.keep(&found.sha256)?;
     Ok(found)
 }
 
-/// Where a mirror has a file: under its path, or by itself.
-pub(crate) fn in_mirror(mirror: &Path, remote: &Remote) -> Option<PathBuf> {
-    let name = Path::new(&remote.path).file_name().unwrap_or_default();
-    let places = [mirror.join(&remote.path), mirror.join(name)];
-    places.into_iter().find(|path| path.is_file())
+/// Where a mirror may have a file: under its path, or by itself.
+fn places_in(mirror: &Path, path: &Path) -> [PathBuf; 2] {
+    [path.as_os_str(), path.file_name().unwrap_or_default()].map(|name| mirror.join(name))
 }
 
-/// Where the hash of the first download is kept, if the definition names none.
-fn first_hash_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".sha256");
-    name.into()
+/// Where a mirror has a file.
+pub(crate) fn in_mirror(mirror: &Path, path: &Path) -> Option<PathBuf> {
+    places_in(mirror, path).into_iter().find(|path| path.is_file())
 }
 
-fn with_first_hash(remote: &Remote, first: &Path) -> Remote {
-    let mut remote = remote.clone();
-    if remote.sha256.is_none() {
-        let kept = fs::read_to_string(first).ok().map(|hash| hash.trim().to_owned());
-        remote.sha256 = kept.filter(|hash| !hash.is_empty());
-    }
-    remote
-}
-
-/// A file that is as the definition says.
-fn found(path: &Path, remote: &Remote, checked: &Checked) -> Result<Found, DataError> {
-    let (size, sha256) = check_file(path, remote, checked)?;
+/// A file that is as it has to be.
+fn found(path: &Path, held: &Held, checked: &Checked) -> Result<Found, DataError> {
+    let (size, sha256) = check_file(path, held, checked)?;
     Ok(Found {
         path: path.to_path_buf(),
-        name: remote.path.clone(),
+        name: held.remote.path.clone(),
         size,
         sha256,
         json: None,
@@ -207,23 +208,31 @@ fn check_relative(path: &str) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Holds a file to the size and hash that the definition names, as far as it does; returns both.
-fn check_file(path: &Path, remote: &Remote, checked: &Checked) -> Result<(u64, String), DataError> {
+/// Holds a file to the size and hash that are known, as far as they are; returns both.
+fn check_file(path: &Path, held: &Held, checked: &Checked) -> Result<(u64, String), DataError> {
     let size = fs::metadata(path).map_err(DataError::io(path))?.len();
-    let wrong = |what, found: String, expected: String| {
+    let wrong = |what, found: String, expected: String, first: Option<PathBuf>| {
         Err(DataError::WrongFile {
             path: path.to_path_buf(),
             what,
             found,
             expected,
+            first,
         })
     };
-    if let Some(expected) = remote.size.filter(|&expected| expected != size) {
-        return wrong("size", size.to_string(), expected.to_string());
+    let Remote {
+        size: known_size,
+        sha256: known_sha256,
+        ..
+    } = &held.remote;
+    if let Some(expected) = known_size.filter(|&expected| expected != size) {
+        return wrong("size", size.to_string(), expected.to_string(), None);
     }
     let (size, sha256, _) = checked.hash(path)?;
-    match &remote.sha256 {
-        Some(expected) if !sha256.eq_ignore_ascii_case(expected) => wrong("sha256", sha256, expected.clone()),
+    match known_sha256 {
+        Some(expected) if !sha256.eq_ignore_ascii_case(expected) => {
+            wrong("sha256", sha256, expected.clone(), held.first.clone())
+        }
         _ => Ok((size, sha256)),
     }
 }
@@ -347,6 +356,16 @@ mod tests {
         fs::create_dir_all(folder.path().join("mirror/c")).unwrap();
         fs::write(folder.path().join("mirror/c/a"), "abc").unwrap();
         assert_eq!(find(&given).unwrap().name, "c/a");
+        // Or by itself, as what has an address.
+        given.path = "elsewhere/b".into();
+        let error = find(&given).unwrap_err().to_string();
+        assert!(
+            error.contains("mirror/elsewhere/b` or `") && error.ends_with("mirror/b` or `elsewhere/b`"),
+            "{error}"
+        );
+        fs::write(folder.path().join("mirror/b"), "abc").unwrap();
+        assert_eq!(find(&given).unwrap().path, folder.path().join("mirror/b"));
+        given.path = "c/a".into();
         given.size = Some(4);
         assert!(matches!(find(&given), Err(DataError::WrongFile { what: "size", .. })));
         given.size = None;

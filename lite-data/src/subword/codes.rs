@@ -63,6 +63,7 @@ impl Codes {
             path: path.to_path_buf(),
             line,
             found,
+            in_train: false,
         };
         let text =
             std::str::from_utf8(&bytes).map_err(|error| DataError::damaged(path, format!("no codes file: {error}")))?;

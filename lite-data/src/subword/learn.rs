@@ -80,7 +80,8 @@ impl Statistics {
     }
 }
 
-/// Learns merges and returns the bytes of a codes file, version 0.2.
+/// Learns merges and returns the bytes of a codes file, version 0.2. A file without merges is of no use, and an
+/// error says why it would be one.
 pub fn learn(words: &WordCounts, config: &LearnConfig) -> Result<Vec<u8>, DataError> {
     let mut symbols = Symbols::default();
     let mut words = split(words, &mut symbols);
@@ -97,7 +98,14 @@ pub fn learn(words: &WordCounts, config: &LearnConfig) -> Result<Vec<u8>, DataEr
     let mut threshold = *largest as f64 / 10.0;
     let mut all = statistics.counts.clone();
     let characters = if config.total_symbols { n_characters(&words) } else { 0 };
-    for merge in 0..config.merges.saturating_sub(characters) {
+    let n_merges = config.merges.saturating_sub(characters);
+    if n_merges == 0 {
+        return Err(DataError::Tokeniser(format!(
+            "{} merges less {characters} characters are none: there is nothing to learn",
+            config.merges
+        )));
+    }
+    for merge in 0..n_merges {
         let mut best = most_frequent(&statistics.counts, &symbols);
         if best.is_none_or(|(_, count)| merge > 0 && (count as f64) < threshold) {
             // The best pair may be among those that were put aside.
@@ -109,6 +117,12 @@ pub fn learn(words: &WordCounts, config: &LearnConfig) -> Result<Vec<u8>, DataEr
             prune(&mut statistics.counts, &mut all, threshold);
         }
         let Some((pair, _)) = best.filter(|&(_, count)| count >= config.min_frequency) else {
+            if merge == 0 {
+                return Err(DataError::Tokeniser(format!(
+                    "no two symbols stand side by side {} times: there is nothing to merge",
+                    config.min_frequency
+                )));
+            }
             break;
         };
         let (first, second) = (symbols.name(pair.0), symbols.name(pair.1));

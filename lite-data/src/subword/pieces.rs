@@ -43,6 +43,7 @@ impl PieceList {
                     path: path.to_path_buf(),
                     line: index + 1,
                     found: format!("`{line}`, expected `piece count`"),
+                    in_train: false,
                 })?;
             list.count(piece, count);
         }

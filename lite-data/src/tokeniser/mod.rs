@@ -17,6 +17,7 @@ pub use train::{WordCounts, train};
 use crate::bpe_dropout::{BytePiece, Merge};
 use crate::error::DataError;
 use crate::subword::Codes;
+use crate::whole::write_whole;
 
 /// A tokeniser that is ready for use.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl Tokeniser {
 
     /// Writes the tokeniser to a file. A SentencePiece model is written byte for byte as it was read.
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
-        fs::write(path, self.bytes()).map_err(DataError::io(path))
+        write_whole(path, self.bytes())
     }
 
     /// What `save` writes.

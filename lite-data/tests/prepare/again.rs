@@ -79,6 +79,42 @@ fn damaged_files_are_named_and_made_again() {
     assert_eq!(names.len(), 2, "only the folder and the lock: {names:?}");
 }
 
+/// A store whose hash is right and which is still none, as no program of ours writes it.
+#[test]
+fn a_malformed_store_is_refused_each_time() {
+    let refused = |alter: fn(&mut Vec<u8>), expected: &str| {
+        let fixture = Fixture::new();
+        let root = fixture.prepared().root;
+        let path = root.join("train.pairs");
+        let mut bytes = fs::read(&path).unwrap();
+        alter(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let mut manifest = lite_data::Manifest::read(&root).unwrap();
+        let output = manifest.outputs.iter_mut().find(|output| output.name == "train.pairs");
+        output.unwrap().sha256 = lite_data::hash_file(&path).unwrap().1;
+        manifest.write(&root).unwrap();
+        // Old enough to be remembered.
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        for file in fs::read_dir(&root).unwrap() {
+            let file = fs::File::options().append(true).open(file.unwrap().path()).unwrap();
+            file.set_modified(old).unwrap();
+        }
+        for _ in 0..2 {
+            let error = Prepared::open(&root).unwrap_err().to_string();
+            assert!(error.contains("train.pairs`: ") && error.contains(expected), "{error}");
+        }
+    };
+    refused(
+        |bytes| {
+            let end = bytes.len();
+            bytes[end - 16..end - 8].copy_from_slice(&u64::MAX.to_le_bytes());
+        },
+        "its offsets do not fit its tokens",
+    );
+    // The header's largest id, which the vocabularies are held to.
+    refused(|bytes| bytes[40..48].fill(0), "largest id");
+}
+
 /// Notes the steps, and dies at one of them.
 #[derive(Default)]
 struct Steps {
@@ -123,6 +159,7 @@ fn a_killed_run_goes_on_where_it_was() {
             ("numbering train", "numbering train"),
             ("numbering valid", "numbering valid"),
             ("numbering test", "numbering test"),
+            ("hashing the files", "hashing the files"),
         ] {
             if (kind, dies_at) == (TokeniserKind::Sentencepiece, "counting pieces") {
                 continue;

@@ -122,21 +122,17 @@ fn broken_lines_stop_or_are_dropped() {
             .ends_with("train.fr` line 1: invalid UTF-8 (0xff at byte 4)"),
         "{error}"
     );
-    assert!(error.hint().unwrap().contains("data.broken_lines=\"drop\""));
+    let names_the_rule = |error: &DataError| error.hint().unwrap().contains("data.broken_lines=\"drop\"");
+    assert!(names_the_rule(&error));
     fixture.config.broken_lines = BrokenLines::Drop;
     let prepared = fixture.prepared();
     assert_eq!(prepared.manifest.split("train").unwrap().broken, 1);
     assert_eq!(prepared.train.len(), TRAIN.len() - 1);
     // Never in what is scored.
     fs::write(fixture.path("test", "fr"), b"a\0\nb\n").unwrap();
-    assert!(
-        fixture
-            .prepare()
-            .0
-            .unwrap_err()
-            .to_string()
-            .contains("test.fr` line 1: NUL")
-    );
+    let error = fixture.prepare().0.unwrap_err();
+    assert!(error.to_string().contains("test.fr` line 1: NUL"), "{error}");
+    assert!(!names_the_rule(&error));
     fs::write(fixture.path("test", "fr"), b"a\n").unwrap();
     assert!(fixture.prepare().0.unwrap_err().to_string().contains("has 2 lines"));
 }
@@ -229,4 +225,47 @@ fn valid_can_be_taken_from_train() {
     let lengths = train_report.lengths.unwrap();
     assert!(lengths.source.least >= 4.0 && lengths.source.least <= lengths.source.median);
     assert!(lengths.source.median <= lengths.source.most && lengths.ratio.mean > 0.5);
+}
+
+/// What is left out of such a valid is said to be, and its text goes with its pairs.
+#[test]
+fn valid_that_is_taken_from_train_is_not_cut() {
+    let train = [
+        ("a b", "c d"),
+        ("a b c d e", "c"),
+        ("b a", "d c"),
+        ("b", "d"),
+        ("a", "c"),
+        ("b b", "d d"),
+    ];
+    let mut fixture = Fixture::new()
+        .write("train", &train)
+        .write("test", &[("a", "d"), ("", "c c c c c")]);
+    fixture.config.tokeniser.kind = TokeniserKind::Words;
+    fixture.config.files.valid = Sides::default();
+    fixture.config.valid_every = Some(2);
+    fixture.config.max_source_tokens = 4;
+    fixture.config.max_target_tokens = 4;
+    let (prepared, messages) = fixture.prepare();
+    let prepared = prepared.unwrap();
+    assert_eq!(text(&prepared, "valid"), owned(&[train[3], train[5]]));
+    assert_eq!(prepared.sources("valid").unwrap(), ["b", "b b"]);
+    let said = |text: &str| assert!(messages.iter().any(|message| message == text), "{messages:?}");
+    said("valid: 2 of 3 pairs, 5 source and 5 target tokens, 1 too long left out");
+    said("  pair 1 of those that valid takes from train: 6 source and 2 target tokens, at most 4 and 4: left out");
+    // Elsewhere a pair is cut, also one that train would leave out for another reason.
+    assert_eq!(prepared.manifest.split("test").unwrap().too_long, 1);
+    said("  `test.source.txt` line 2: 1 source and 6 target tokens, at most 4 and 4: cut");
+    // A manifest of an older version does not know.
+    let mut old = serde_json::to_value(&prepared.manifest).unwrap();
+    old["splits"][1].as_object_mut().unwrap().remove("as_train").unwrap();
+    let old: lite_data::Manifest = serde_json::from_value(old).unwrap();
+    assert!(!old.split("valid").unwrap().as_train);
+    let names = fs::read_dir(&prepared.root)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert_eq!(
+        names.filter(|name| name.to_str().unwrap().starts_with("valid")).count(),
+        3
+    );
 }
