@@ -1,18 +1,13 @@
 //! What a description from outside may claim, so that building what it describes takes no more than the weights that come with
 //! it can account for.
 
+use lite_data::{DataConfig, DataError, LongSources};
 use lite_model::config::{ModelConfig, StackConfig};
 use lite_model::error::ConfigError;
 use lite_model::{VocabularySizes, cost, layout};
 
-use crate::decode::{DecodeConfig, DecodeConfigError};
-
 /// Larger than any width, kernel or number of words; products of two are far from 64 bits.
 const LARGEST: usize = 1 << 24;
-/// Numbers of a table of positions, which no weights stand for.
-const LARGEST_TABLE: usize = 1 << 26;
-/// More hypotheses than anybody follows.
-const MOST_HYPOTHESES: usize = 1024;
 
 /// What is wrong with a description.
 #[derive(Debug)]
@@ -30,18 +25,20 @@ pub(crate) enum Refused {
     },
 }
 
-/// Refuses defaults of the search that none needs.
-pub(crate) fn check_decode(decode: &DecodeConfig) -> Result<(), DecodeConfigError> {
-    for (key, value) in [("beam", decode.beam), ("n_best", decode.n_best)] {
-        if value > MOST_HYPOTHESES {
-            return Err(DecodeConfigError {
-                key,
-                found: value.to_string(),
-                expected: "1024 or less",
-            });
-        }
+/// Refuses a length that no source can be cut to.
+pub(crate) fn check_data(data: &DataConfig) -> Result<(), DataError> {
+    /// A word and `</s>`.
+    const SHORTEST: usize = 2;
+    if data.long_sources == LongSources::Drop || data.max_source_tokens >= SHORTEST {
+        return Ok(());
     }
-    decode.validate()
+    Err(DataError::Config {
+        message: format!(
+            "max_source_tokens: found {}, expected {SHORTEST} or more, since long sources are cut to it",
+            data.max_source_tokens
+        ),
+        hint: "</s> is counted; the length is that of the definition which the model was trained by".into(),
+    })
 }
 
 /// Holds an architecture to the tensors that are there, by name and shape in the order of their names, before anything is built
@@ -68,17 +65,7 @@ pub(crate) fn check_model(
             return refuse(key, value.to_string(), format!("{LARGEST} or less"));
         }
     }
-    let width = [&config.encoder, &config.decoder].map(|stack| stack.d_model.unwrap_or(config.d_model));
-    for (key, positions) in [
-        ("max_source_positions", config.max_source_positions),
-        ("max_target_positions", config.max_target_positions),
-    ] {
-        let d_model = width.into_iter().max().unwrap_or(0);
-        if (positions + 2).saturating_mul(d_model) > LARGEST_TABLE {
-            let expected = format!("a table of at most {LARGEST_TABLE} numbers");
-            return refuse(key, format!("{positions} of {d_model} channels"), expected);
-        }
-    }
+    // Which also bounds tables of positions: no weights stand for them.
     config.validate(sizes).map_err(Refused::Config)?;
 
     let wrong = |place: String, found: String, expected: String| Err(Refused::Tensors { place, found, expected });

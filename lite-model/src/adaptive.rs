@@ -11,6 +11,7 @@ use crate::config::{AdaptiveInputConfig, AdaptiveSoftmaxConfig};
 use crate::dropout::Dropout;
 use crate::embedding::Embedding;
 use crate::init::{BiasInit, uniform, xavier_linear};
+use crate::kernels;
 use crate::linear::Linear;
 
 /// Word vectors by bands: a table for each, and a projection to the model's width.
@@ -75,7 +76,8 @@ fn projected(band: &Range<usize>, (table, projection): &(Embedding, Linear), tok
         .bool_and(index.clone().lower_elem(band.len() as i64));
     let index = index.clamp(0, band.len() as i64 - 1);
     let vectors = table.weight().select(0, index);
-    projection.forward(vectors * is_inside.float().unsqueeze_dim(1))
+    let vectors = vectors * is_inside.float().unsqueeze_dim(1);
+    kernels::rounded_product(&vectors, projection.weight()).unwrap_or_else(|| projection.forward(vectors))
 }
 
 /// A softmax over the frequent words and the clusters of the others, and one over the words of each cluster.
@@ -95,7 +97,7 @@ pub struct AdaptiveSoftmax {
 struct Head {
     /// Words, then clusters, `[n_words + n_clusters, d_model]`, where the words are not tied.
     weight: Option<Param<Tensor<2>>>,
-    /// The clusters alone, where the words are tied.
+    /// The clusters alone, where the words are tied and there are clusters.
     class_proj: Option<Linear>,
 }
 
@@ -146,8 +148,7 @@ impl AdaptiveSoftmax {
         };
         let head = Head {
             weight: (!config.tie_weights).then(|| rows(bands[0].len() + n_clusters, d_model)),
-            class_proj: config
-                .tie_weights
+            class_proj: (config.tie_weights && n_clusters > 0)
                 .then(|| xavier_linear(d_model, n_clusters, 1.0, BiasInit::Absent, device)),
         };
         let tail = bands[1..].iter().enumerate().map(|(cluster, ids)| {
@@ -173,11 +174,9 @@ impl AdaptiveSoftmax {
         let tied = |band: usize| &input.expect("tied weights have an adaptive input").embeddings[band];
         let head = match (&self.head.weight, &self.head.class_proj) {
             (Some(weight), _) => weight.val(),
-            (None, clusters) => {
-                let clusters = clusters.as_ref().expect("a head has weights of its own or tied ones");
-                // The first band's projection is the input's alone.
-                Tensor::cat(vec![tied(0).0.weight(), clusters.weight().transpose()], 0)
-            }
+            // The first band's projection is the input's alone.
+            (None, Some(clusters)) => Tensor::cat(vec![tied(0).0.weight(), clusters.weight().transpose()], 0),
+            (None, None) => tied(0).0.weight(),
         };
         let clusters = self.bands[1..].iter().zip(&self.tail).enumerate();
         let clusters = clusters.map(|(i, (ids, (projection, dropout, words)))| Cluster {
@@ -261,7 +260,10 @@ impl AdaptiveOutput<'_> {
 
 impl Cluster<'_> {
     fn features(&self, features: Tensor<2>) -> Tensor<2> {
-        self.dropout.forward(features.matmul(self.projection.clone()))
+        let projection = || self.projection.clone();
+        let features =
+            kernels::rounded_product(&features, projection()).unwrap_or_else(|| features.matmul(projection()));
+        self.dropout.forward(features)
     }
 }
 

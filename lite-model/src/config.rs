@@ -61,8 +61,9 @@ impl StackConfig {
 
 /// A sequence-to-sequence model, or a language model of the same layers.
 ///
-/// Keys that an architecture has no use for are ignored by it (`kernel_sizes` in a `transformer`); so are the encoder's
-/// by a language model.
+/// Keys that an architecture has no use for are ignored by it (`kernel_sizes` in a `transformer`), though no number of heads
+/// may be 0; so are `encoder_layers` and `max_source_positions` by a language model. Tables for one stack are refused by a
+/// language model and by an `evolved` one.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 pub struct ModelConfig {
     /// The kind of layer. Required.

@@ -304,95 +304,73 @@ fn check_layout(model: &impl ModuleSnapshot, config: &ModelConfig) {
     assert_eq!(cost::parameters(config, sizes).total, n_parameters, "{config:?}");
 }
 
+/// A branch beside one of the rest of 16 channels.
+fn with_branch(channels: usize, n_heads: usize) -> Option<Vec<BranchSpec>> {
+    let branch = |channels, n_heads| BranchSpec {
+        kind: BranchKind::Attention,
+        channels,
+        n_heads,
+        kernel_size: None,
+    };
+    Some(vec![
+        branch(channels, n_heads),
+        branch(16usize.wrapping_sub(channels), 2),
+    ])
+}
+
 #[test]
 fn what_cannot_be_built_is_refused_with_its_key() {
+    type Change = fn(&mut ModelConfig);
     let sizes = VocabularySizes::joint(VOCABULARY);
     let base = configs().remove(0);
-    for (config, key) in [
+    let cases: &[(Change, &str)] = &[
+        (|config| config.n_heads = 3, "n_heads"),
+        (|config| config.branch_heads = 3, "branch_heads"),
+        (|config| config.kernel_sizes = vec![3], "kernel_sizes"),
+        (|config| config.kernel_sizes = vec![3, 4], "kernel_sizes"),
+        (|config| config.dropout = 1.0, "dropout"),
+        (|config| config.d_ff = 0, "d_ff"),
+        (|config| config.encoder_layers = 0, "encoder_layers"),
         (
-            ModelConfig {
-                n_heads: 3,
-                ..base.clone()
-            },
-            "n_heads",
-        ),
-        (
-            ModelConfig {
-                branch_heads: 3,
-                ..base.clone()
-            },
-            "branch_heads",
-        ),
-        (
-            ModelConfig {
-                kernel_sizes: vec![3],
-                ..base.clone()
-            },
-            "kernel_sizes",
-        ),
-        (
-            ModelConfig {
-                kernel_sizes: vec![3, 4],
-                ..base.clone()
-            },
-            "kernel_sizes",
-        ),
-        (
-            ModelConfig {
-                dropout: 1.0,
-                ..base.clone()
-            },
-            "dropout",
-        ),
-        (
-            ModelConfig {
-                d_ff: 0,
-                ..base.clone()
-            },
-            "d_ff",
-        ),
-        (
-            ModelConfig {
-                architecture: Architecture::Evolved,
-                d_model: 24,
-                ..base.clone()
-            },
+            |config| (config.architecture, config.d_model) = (Architecture::Evolved, 24),
             "d_model",
         ),
+        (|config| config.attention_channels = Some(16), "attention_channels"),
+        (|config| config.decoder.n_heads = Some(3), "n_heads"),
+        (|config| config.branches = two_stacks().encoder.branches, "branches"),
+        (|config| config.branches = with_branch(0, 2), "branches"),
+        (|config| config.branches = with_branch(2, 0), "branches"),
+        // 16 together, were their sum to go around.
+        (|config| config.branches = with_branch(usize::MAX - 1, 2), "branches"),
+        (|config| config.max_source_positions = 1 << 23, "max_source_positions"),
         (
-            ModelConfig {
-                attention_channels: Some(16),
-                ..base.clone()
-            },
-            "attention_channels",
+            |config| config.max_target_positions = usize::MAX,
+            "max_target_positions",
         ),
         (
-            ModelConfig {
-                decoder: StackConfig {
-                    n_heads: Some(3),
-                    ..StackConfig::default()
-                },
-                ..base.clone()
-            },
-            "n_heads",
-        ),
-        (
-            ModelConfig {
-                branches: two_stacks().encoder.branches,
-                ..base.clone()
-            },
-            "branches",
-        ),
-        (
-            ModelConfig {
-                share_embeddings: ShareEmbeddings::All,
-                ..two_stacks()
+            |config| {
+                *config = ModelConfig {
+                    share_embeddings: ShareEmbeddings::All,
+                    ..two_stacks()
+                }
             },
             "share_embeddings",
         ),
-    ] {
-        assert_eq!(config.validate(sizes).unwrap_err().key, key);
+    ];
+    for (change, key) in cases {
+        let mut config = base.clone();
+        change(&mut config);
+        assert_eq!(config.validate(sizes).unwrap_err().key, *key, "{config:?}");
     }
+    let evolved = ModelConfig {
+        architecture: Architecture::Evolved,
+        branches: with_branch(8, 2),
+        ..base.clone()
+    };
+    assert_eq!(
+        evolved.validate(sizes).unwrap_err().to_string(),
+        "`branches`: found a value, expected none in an evolved model, whose cells have none"
+    );
     let separate = VocabularySizes { source: 9, target: 10 };
     assert_eq!(base.validate(separate).unwrap_err().key, "share_embeddings");
 }

@@ -152,7 +152,8 @@ pub(crate) fn product(matrix: &Int8Matrix, bias: Option<&[f32]>, input: Tensor<2
     Tensor::from_data(TensorData::new(output, [rows, matrix.d_output()]), &device)
 }
 
-fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+/// A tensor's numbers, without a copy where nobody else has it.
+pub(crate) fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     let data = tensor.into_data().convert::<f32>();
     data.try_into_vec().expect("converted to f32")
 }

@@ -8,7 +8,7 @@ use burn::tensor::{Shape, Tensor};
 
 use crate::compress::Values;
 use crate::error::WeightsError;
-use crate::kernels::int8::{Int8Builder, Int8Matrix, Kernel};
+use crate::kernels::int8::{Int8Builder, Int8Matrix, Kernel, MAX_INPUT};
 use crate::seq2seq::Seq2Seq;
 use crate::weights::{Source, file_error, load_from};
 
@@ -17,7 +17,7 @@ use crate::weights::{Source, file_error, load_from};
 ///
 /// # Errors
 ///
-/// As [`load_from`]'s; `model` is lost then.
+/// As [`load_from`]'s, or a matrix has more inputs than can be summed in 8 bits; `model` is lost then.
 pub fn load_int8(mut model: Seq2Seq, sources: Vec<Source>, path: &Path) -> Result<Seq2Seq, WeightsError> {
     let names = Names::of(&model);
     let mut tensors = Tensors {
@@ -86,6 +86,13 @@ impl Tensors<'_> {
     }
 
     fn matrix(&mut self, name: &str, [d_output, d_input]: [usize; 2]) -> Result<Int8Matrix, WeightsError> {
+        if d_input > MAX_INPUT {
+            let reason = format!(
+                "tensor `{name}`: found {d_input} inputs, expected {MAX_INPUT} or fewer in 8 bits (hint: single precision \
+                 has no such bound)"
+            );
+            return Err(file_error(self.path, reason));
+        }
         let values = self.take(name, &[d_output, d_input])?;
         let mut builder = Int8Builder::new(d_output, d_input, Kernel::detect());
         let mut channel = vec![0.0; d_input];
@@ -139,5 +146,29 @@ impl ModuleVisitor for Visitor {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         self.names.0.insert(param.id, self.path.join("."));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_of_too_many_inputs_is_refused_before_it_is_read() {
+        let d_input = MAX_INPUT + 1;
+        let source = Source {
+            name: "fc2.weight".into(),
+            shape: vec![1, d_input],
+            read: Box::new(|| unreachable!("it was read")),
+        };
+        let mut tensors = Tensors {
+            sources: HashMap::from([(source.name.clone(), source)]),
+            path: Path::new("a.lite"),
+        };
+        let error = tensors.matrix("fc2.weight", [1, d_input]).unwrap_err().to_string();
+        assert!(
+            error.contains("tensor `fc2.weight`: found 131105 inputs, expected 131104 or fewer"),
+            "{error}"
+        );
     }
 }

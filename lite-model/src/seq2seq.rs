@@ -164,6 +164,10 @@ impl Seq2Seq {
     /// Linear layers and tables have a scale for each output channel or vector, and inputs of linear layers one for each row
     /// (see [`kernels::int8`](crate::kernels::int8)). The rest stays in floats: norms, biases, filters of convolutions and
     /// attention between positions.
+    ///
+    /// # Panics
+    ///
+    /// A layer has more inputs than 8 bits can sum, which [`ModelConfig::check_int8`] says beforehand.
     pub fn to_int8(mut self) -> Self {
         // The largest first, while there is nothing in 8 bits beside its floats.
         self.tables().into_iter().for_each(Embedding::quantise);

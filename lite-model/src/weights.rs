@@ -35,7 +35,7 @@ pub fn save<M: ModuleSnapshot>(model: &M, path: &Path) -> Result<(), WeightsErro
 ///
 /// # Errors
 ///
-/// The file cannot be read, lacks a tensor, or has one of another shape; `model` is lost then.
+/// The file cannot be read, lacks a tensor, or has one of another shape or not in single precision; `model` is lost then.
 pub fn load<M: ModuleSnapshot>(mut model: M, path: &Path) -> Result<M, WeightsError> {
     let mut store = SafetensorsStore::from_file(path)
         .skip_enum_variants(true)
@@ -45,6 +45,7 @@ pub fn load<M: ModuleSnapshot>(mut model: M, path: &Path) -> Result<M, WeightsEr
         .with_key_remapping(r"\.(fc[12])\.", ".feed_forward.$1.");
     let result = store.apply_to(&mut model).map_err(|error| file_error(path, error))?;
     check(&result, path)?;
+    check_types(&model, path)?;
     Ok(model)
 }
 
@@ -106,6 +107,20 @@ fn check(result: &ApplyResult, path: &Path) -> Result<(), WeightsError> {
     Ok(())
 }
 
+/// Whether every weight is in single precision: Burn keeps floats as the file has them, and layers panic where theirs differ.
+fn check_types<M: ModuleSnapshot>(model: &M, path: &Path) -> Result<(), WeightsError> {
+    let weights = model.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true);
+    match weights.iter().find(|weight| weight.dtype != DType::F32) {
+        Some(weight) => Err(WeightsError::Shape {
+            path: path.into(),
+            name: name_in_reference(&weight.name),
+            found: format!("{:?}", weight.dtype),
+            expected: weight.shape.to_vec(),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// A layer norm's weights have other names in Burn.
 fn name_in_reference(path: &str) -> String {
     let name = path.replace(".feed_forward.", ".");
@@ -150,6 +165,11 @@ pub fn average(paths: &[&Path], output: &Path) -> Result<(), WeightsError> {
             for (sum, value) in sum.iter_mut().zip(floats(path, name, &tensor)?) {
                 *sum += value;
             }
+        }
+        let is_of_first = |name: &&str| sums.iter().any(|(known, ..)| known == name);
+        if let Some(name) = parsed.names().into_iter().find(|name| !is_of_first(name)) {
+            let reason = format!("found tensor `{name}`, expected those of `{}` alone", first.display());
+            return Err(file_error(path, reason));
         }
     }
     let n_files = paths.len() as f32;
@@ -213,5 +233,56 @@ pub(crate) fn file_error(path: &Path, reason: impl std::fmt::Display) -> Weights
     WeightsError::File {
         path: path.into(),
         reason: reason.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::config::{Architecture, ModelConfig, VocabularySizes};
+
+    #[test]
+    fn half_precision_is_refused_with_the_tensor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let config = ModelConfig {
+            encoder_layers: 1,
+            decoder_layers: 1,
+            ..ModelConfig::new(Architecture::Lite, 16, 16)
+        };
+        let model = || config.init(VocabularySizes::joint(9), &Device::flex()).unwrap();
+        save(&model(), &path).unwrap();
+        load(model(), &path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let parsed = SafeTensors::deserialize(&bytes).unwrap();
+        let name = "encoder.layers.0.fc1.weight";
+        let halves = vec![0u8; 2 * 16 * 16];
+        let views = parsed.iter().map(|(other, tensor)| {
+            let half = TensorView::new(Dtype::F16, vec![16, 16], &halves).unwrap();
+            (other, if other == name { half } else { tensor })
+        });
+        let other = folder.path().join("half.safetensors");
+        serialize_to_file(views, None, &other).unwrap();
+        let error = load(model(), &other).unwrap_err().to_string();
+        let expected = format!("tensor `{name}`: found F16, expected shape [16, 16] of f32");
+        assert!(error.contains(&expected), "{error}");
+    }
+
+    #[test]
+    fn an_average_is_of_files_with_the_same_tensors() {
+        let folder = tempfile::tempdir().unwrap();
+        let [a, b, mean] = ["a", "b", "mean"].map(|name| folder.path().join(name));
+        let tensor = |name: &str, x: f32| (name.to_owned(), vec![1], vec![x]);
+        write(&[tensor("w", 1.0)], &a).unwrap();
+        write(&[tensor("w", 2.0)], &b).unwrap();
+        average(&[&a, &b], &mean).unwrap();
+        assert_eq!(read_all(&mean).unwrap().0, [tensor("w", 1.5)]);
+        write(&[tensor("v", 0.0), tensor("w", 2.0)], &b).unwrap();
+        for paths in [[&*a, &*b], [&*b, &*a]] {
+            let error = average(&paths, &mean).unwrap_err().to_string();
+            assert!(error.contains("tensor `v`"), "{error}");
+        }
     }
 }

@@ -34,10 +34,10 @@ impl<'a> Archive<'a> {
         for _ in 0..n {
             let entry = reader.entry()?;
             if let Some(last) = entries.last().filter(|last| last.name >= entry.name) {
-                let place = format!("tensor `{}`", entry.name);
+                let found = format!("it behind `{}`", shown(last.name.as_bytes()));
                 return Err(PackedError::new(
-                    place,
-                    format!("it behind `{}`", last.name),
+                    entry.place(),
+                    found,
                     "names in their order, each once",
                 ));
             }
@@ -91,9 +91,13 @@ impl<'a> Entry<'a> {
     /// Its numbers.
     pub fn values(&self) -> Result<Values, PackedError> {
         unpack_values(self.encoding, self.bytes, self.n_elements).map_err(|error| PackedError {
-            place: format!("tensor `{}`", self.name),
+            place: self.place(),
             ..error
         })
+    }
+
+    fn place(&self) -> String {
+        format!("tensor `{}`", shown(self.name.as_bytes()))
     }
 }
 

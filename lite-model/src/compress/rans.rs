@@ -90,13 +90,17 @@ impl Frequencies {
         Ok((Self::new(of)?, bytes))
     }
 
-    /// Codes symbols, all of which must have a share.
+    /// Codes symbols.
+    ///
+    /// # Panics
+    ///
+    /// A symbol has no share: it could be coded for ever.
     pub fn encode(&self, symbols: &[u8]) -> Vec<u8> {
         let mut state = LOW;
         let mut bytes = Vec::new();
         for &symbol in symbols.iter().rev() {
             let (frequency, start) = self.at(symbol);
-            debug_assert!(frequency > 0, "symbol {symbol} has no share");
+            assert!(frequency > 0, "symbol {symbol} has no share");
             // In 64 bits: the bound for a symbol with the whole share is 2^31 itself.
             let bound = (u64::from(LOW >> SCALE_BITS) << 8) * u64::from(frequency);
             while u64::from(state) >= bound {
@@ -253,6 +257,12 @@ mod tests {
             length > entropy && length < entropy * 1.002,
             "{length} bits for {entropy}"
         );
+    }
+
+    #[test]
+    #[should_panic(expected = "symbol 1 has no share")]
+    fn a_symbol_without_a_share_is_refused() {
+        Frequencies::of(&[0, 0], 2).encode(&[0, 1]);
     }
 
     #[test]

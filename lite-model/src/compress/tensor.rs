@@ -221,14 +221,6 @@ impl Coded {
         self.is_pruned
     }
 
-    /// Weights that were kept.
-    pub fn n_kept(&self) -> usize {
-        match self.is_pruned {
-            true => self.codes.iter().filter(|&&code| code != 0).count(),
-            false => self.codes.len(),
-        }
-    }
-
     /// The numbers that the codes stand for.
     pub fn values(&self) -> Values {
         let zero = self.is_pruned.then_some(0.0);

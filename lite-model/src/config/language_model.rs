@@ -250,6 +250,12 @@ mod tests {
         };
         let sizes = VocabularySizes::joint(97);
         assert_eq!(good.validate(sizes), Ok(()));
+        let without_encoder = ModelConfig {
+            encoder_layers: 0,
+            max_source_positions: 0,
+            ..good.clone()
+        };
+        assert_eq!(without_encoder.validate(sizes), Ok(()));
         let with_input = |cutoffs: &[usize], factor| ModelConfig {
             adaptive_input: Some(AdaptiveInputConfig {
                 cutoffs: cutoffs.to_vec(),

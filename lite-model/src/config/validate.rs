@@ -5,23 +5,30 @@ use super::{
     VocabularySizes,
 };
 use crate::error::ConfigError;
-use crate::evolved::MANY_HEADS;
+use crate::evolved::{MANY_HEADS, WIDEST_INPUT};
+use crate::kernels::int8::MAX_INPUT;
+use crate::tokens::PAD;
+
+/// The most numbers of a table of positions, 256 MiB. Sines and cosines are computed, not read, so that nothing else bounds
+/// what a description asks for.
+const LARGEST_TABLE: usize = 1 << 26;
 
 impl ModelConfig {
     /// Refuses what cannot be built, and says which key is at fault.
     pub fn validate(&self, sizes: VocabularySizes) -> Result<(), ConfigError> {
         let refuse = |key, found: String, expected: String| Err(ConfigError { key, found, expected });
-        for (key, value) in [
-            ("d_model", self.d_model),
-            ("d_ff", self.d_ff),
-            ("encoder_layers", self.encoder_layers),
-            ("decoder_layers", self.decoder_layers),
-            ("n_heads", self.n_heads),
-            ("branch_heads", self.branch_heads),
-            ("max_source_positions", self.max_source_positions),
-            ("max_target_positions", self.max_target_positions),
+        let has_encoder = self.task == Task::Seq2Seq;
+        for (key, value, is_used) in [
+            ("d_model", self.d_model, true),
+            ("d_ff", self.d_ff, true),
+            ("encoder_layers", self.encoder_layers, has_encoder),
+            ("decoder_layers", self.decoder_layers, true),
+            ("n_heads", self.n_heads, true),
+            ("branch_heads", self.branch_heads, true),
+            ("max_source_positions", self.max_source_positions, has_encoder),
+            ("max_target_positions", self.max_target_positions, true),
         ] {
-            if value == 0 {
+            if is_used && value == 0 {
                 return refuse(key, "0".into(), "1 or more".into());
             }
         }
@@ -36,14 +43,23 @@ impl ModelConfig {
             }
         }
         let [encoder, decoder] = [Stack::Encoder, Stack::Decoder].map(|stack| self.stack(stack));
+        if has_encoder {
+            encoder.validate_positions("max_source_positions", self.max_source_positions)?;
+        }
+        decoder.validate_positions("max_target_positions", self.max_target_positions)?;
         let is_evolved = self.architecture == Architecture::Evolved;
-        for (key, is_there) in [
-            ("encoder", !self.encoder.is_default()),
-            ("decoder", !self.decoder.is_default()),
-            ("branches", self.branches.is_some() && is_evolved),
+        let has_one_stack = is_evolved || !has_encoder;
+        let of_stacks = "none in a language model or an evolved one";
+        for (key, is_refused, expected) in [
+            ("encoder", has_one_stack && !self.encoder.is_default(), of_stacks),
+            ("decoder", has_one_stack && !self.decoder.is_default(), of_stacks),
+            (
+                "branches",
+                is_evolved && self.branches.is_some(),
+                "none in an evolved model, whose cells have none",
+            ),
         ] {
-            if is_there && (is_evolved || self.task == Task::LanguageModel) {
-                let expected = "none in a language model or an evolved one";
+            if is_refused {
                 return refuse(key, "a value".into(), expected.into());
             }
         }
@@ -54,7 +70,7 @@ impl ModelConfig {
                 return refuse("d_model", self.d_model.to_string(), expected);
             }
         }
-        if self.task == Task::Seq2Seq {
+        if has_encoder {
             encoder.validate_stack(Stack::Encoder, self.encoder_layers)?;
         }
         decoder.validate_stack(Stack::Decoder, self.decoder_layers)?;
@@ -74,6 +90,41 @@ impl ModelConfig {
             );
         }
         self.validate_task(sizes.target)
+    }
+
+    /// Refuses widths whose products with 8-bit weights cannot be summed: to be asked before
+    /// [`Seq2Seq::to_int8`](crate::Seq2Seq::to_int8), which panics there.
+    pub fn check_int8(&self) -> Result<(), ConfigError> {
+        let expansion = match self.architecture {
+            Architecture::Evolved => WIDEST_INPUT,
+            _ => 1,
+        };
+        for stack in [Stack::Encoder, Stack::Decoder].map(|stack| self.stack(stack)) {
+            for (key, value, expansion) in [("d_model", stack.d_model, expansion), ("d_ff", stack.d_ff, 1)] {
+                let most = MAX_INPUT / expansion;
+                if value > most {
+                    return Err(ConfigError {
+                        key,
+                        found: value.to_string(),
+                        expected: format!("{most} or less in 8 bits (hint: single precision has no such bound)"),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of the description of one stack, and the key of its longest sequence.
+    fn validate_positions(&self, key: &'static str, n_positions: usize) -> Result<(), ConfigError> {
+        let n_rows = n_positions.saturating_add(PAD as usize + 1);
+        if self.positions == PositionKind::None || n_rows.saturating_mul(self.d_model) <= LARGEST_TABLE {
+            return Ok(());
+        }
+        Err(ConfigError {
+            key,
+            found: format!("{n_positions} of {} channels", self.d_model),
+            expected: format!("a table of at most {LARGEST_TABLE} numbers"),
+        })
     }
 
     /// Of the description of one stack of `n_layers` layers.
@@ -119,6 +170,10 @@ impl ModelConfig {
             let found = format!("{} entries", self.kernel_sizes.len());
             return refuse("kernel_sizes", found, format!("one a layer, {n_layers}"));
         }
+        if self.branches.iter().flatten().any(|branch| branch.channels == 0) {
+            // A split drops parts of no width, and the others would go to one another's branches.
+            return refuse("branches", "a branch of 0 channels".into(), "1 or more".into());
+        }
         for branch in (0..n_layers).flat_map(|layer| self.branches(layer)) {
             let (channels, n_heads) = (branch.channels(), branch.n_heads());
             if n_heads == 0 || !channels.is_multiple_of(n_heads) {
@@ -142,7 +197,8 @@ impl ModelConfig {
                 return refuse("kernel_sizes", kernel_size.to_string(), expected.into());
             }
         }
-        let total: usize = self.branches.iter().flatten().map(|branch| branch.channels).sum();
+        let channels = self.branches.iter().flatten().map(|branch| branch.channels);
+        let total = channels.fold(0, usize::saturating_add);
         if self.branches.is_some() && total != self.d_model {
             let expected = format!("d_model = {} together", self.d_model);
             return refuse("branches", format!("{total} channels"), expected);

@@ -44,6 +44,9 @@ use burn::tensor::ops::PadMode;
 /// The least number of heads of a decoder cell's first self-attention.
 pub(crate) const MANY_HEADS: usize = 16;
 
+/// The widest input of a cell's linear layers beside `d_ff`, in `d_model`: that of the encoder's separable convolution.
+pub(crate) const WIDEST_INPUT: usize = 4;
+
 /// Fills up the channels of `[batch_size, length, channels]` with zeros.
 fn fill_up(x: Tensor<3>, channels: usize) -> Tensor<3> {
     let [_, _, narrow] = x.dims();

@@ -9,9 +9,10 @@ use super::mixer::{Seen, mix};
 use super::planes::{Lent, Room, resize, rows};
 use super::store::Store;
 use super::team::Team;
-use super::weights::{Cross, Layer, floats, norm};
+use super::weights::{Cross, Layer, norm};
 use crate::config::Activation;
 use crate::embedding::Table;
+use crate::linear::floats;
 use crate::positions::Positions;
 use crate::seq2seq::Decoder;
 

@@ -13,7 +13,7 @@ use crate::config::Activation;
 use crate::convolution::Convolution;
 use crate::decoder::DecoderLayer;
 use crate::encoder::EncoderLayer;
-use crate::linear::{Linear, LinearParts};
+use crate::linear::{Linear, LinearParts, floats};
 use crate::long_short::{Branch, TokenMixer};
 
 /// What a layer of an encoder is, and a decoder's but for its attention to the source.
@@ -224,10 +224,4 @@ pub(super) fn norm(norm: LayerNorm) -> Norm {
         .beta
         .map_or_else(|| vec![0.0; scale.len()], |beta| floats(beta.val()));
     Norm { scale, shift }
-}
-
-/// A tensor's numbers, without a copy where nobody else has it.
-pub(super) fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    let data = tensor.into_data().convert::<f32>();
-    data.try_into_vec().expect("converted to f32")
 }

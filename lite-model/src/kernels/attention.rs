@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::array::{BLOCK, Matrix, compact, dims, product, tensor, values};
 use super::graph::{open, record};
 use super::mask::Mask;
-use super::vector::{exp, exponentials, largest, sum, vectorised};
+use super::vector::{exp, exponentials, largest, multiply, sum, vectorised};
 
 /// `dropout(softmax(scale * query * keys + mask)) * values`.
 ///
@@ -320,14 +320,6 @@ vectorised! {
                     *value = exp(*value - partition);
                 }
             }
-        }
-    }
-}
-
-vectorised! {
-    fn multiply(output: &mut [f32], factor: &[f32]) {
-        for (output, factor) in output.iter_mut().zip(factor) {
-            *output *= factor;
         }
     }
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::array::{BLOCK, compact, tensor, values};
 use super::graph::{open, record};
 use super::mask::Mask;
-use super::vector::{exp, vectorised};
+use super::vector::{exp, multiply, vectorised};
 
 /// Channels or taps are filled up to a multiple of this.
 const VECTOR: usize = 8;
@@ -353,14 +353,6 @@ fn taps_block<const N: usize>(taps: &mut [f32], columns: &[f32], gradient: &[f32
     }
     for (tap, total) in taps.iter_mut().zip(total) {
         *tap += total;
-    }
-}
-
-vectorised! {
-    fn multiply(output: &mut [f32], factor: &[f32]) {
-        for (output, factor) in output.iter_mut().zip(factor) {
-            *output *= factor;
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::array::writable;
 use super::graph::{open, record};
 use super::mask::Mask;
-use super::vector::vectorised;
+use super::vector::multiply;
 
 /// `input` times `mask`.
 pub(super) fn drop<const D: usize>(input: Tensor<D>, mask: Mask) -> Tensor<D> {
@@ -29,12 +29,4 @@ fn masked(tensor: FlexTensor, mask: Mask) -> FlexTensor {
         multiply(values, factors);
     });
     tensor
-}
-
-vectorised! {
-    fn multiply(output: &mut [f32], factor: &[f32]) {
-        for (output, factor) in output.iter_mut().zip(factor) {
-            *output *= factor;
-        }
-    }
 }

@@ -76,6 +76,17 @@ pub(crate) fn product(left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
     left.matmul(right)
 }
 
+/// `x * weight` of `[rows, d_input]` by `[d_input, d_output]` where products are rounded: what [`linear`] is to a layer without
+/// bias whose weights may stand elsewhere. `None` in single precision.
+pub(crate) fn rounded_product(x: &Tensor<2>, weight: Tensor<2>) -> Option<Tensor<2>> {
+    #[cfg(feature = "flex")]
+    if is_rounded() && graph::is_tracked(x) {
+        let product = linear::linear(x.clone().unsqueeze_dim(0), weight, None, linear::After::Nothing);
+        return Some(product.squeeze_dim(0));
+    }
+    rounds(x).then(|| plain::rounded(x.clone(), weight))
+}
+
 /// `x + dropout(y)`, of `[batch_size, length, channels]`.
 pub fn add(x: Tensor<3>, y: Tensor<3>, dropout: &Dropout) -> Tensor<3> {
     #[cfg(feature = "flex")]

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::array::{BLOCK, Rows, compact, tensor, values};
 use super::graph::{open, record};
 use super::mask::Mask;
-use super::vector::{sum, vectorised};
+use super::vector::{multiply, sum, vectorised};
 
 /// What a layer norm has learnt.
 pub(super) struct Affine {
@@ -122,14 +122,6 @@ fn sums(x: &Rows, y: &Rows, mask: Option<Mask>) -> Vec<f32> {
             }
         });
     sums
-}
-
-vectorised! {
-    fn multiply(output: &mut [f32], factor: &[f32]) {
-        for (output, factor) in output.iter_mut().zip(factor) {
-            *output *= factor;
-        }
-    }
 }
 
 vectorised! {

@@ -34,7 +34,7 @@ macro_rules! vectorised {
         }
     };
 }
-pub(super) use vectorised;
+pub(crate) use vectorised;
 
 /// Accumulators side by side, so that sums come out the same whatever the width of the vectors.
 pub(crate) const LANES: usize = 16;
@@ -67,6 +67,16 @@ pub(super) fn sigmoid(x: f32) -> f32 {
     let small = exp(-x.abs());
     let share = 1.0 / (1.0 + small);
     if x < 0.0 { small * share } else { share }
+}
+
+vectorised! {
+    /// Each value times its factor.
+    #[inline]
+    pub(super) fn multiply(output: &mut [f32], factor: &[f32]) {
+        for (output, factor) in output.iter_mut().zip(factor) {
+            *output *= factor;
+        }
+    }
 }
 
 /// The sum of `f(i)` for `i < n`, in [`LANES`] partial sums.

@@ -4,8 +4,9 @@ use burn::module::{Module, ModuleMapper, Param};
 
 use super::*;
 use crate::compress::Values;
+use crate::evolved::WIDEST_INPUT;
 use crate::host::{HostModel, LogitSink, Team};
-use crate::kernels::int8::{Int8Builder, Kernel};
+use crate::kernels::int8::{Int8Builder, Kernel, MAX_INPUT};
 use crate::load_int8;
 use crate::weights::{self, NamedTensor, Source};
 
@@ -209,4 +210,25 @@ fn a_model_that_is_read_in_8_bits_is_the_one_that_is_made_so() {
             assert!(error.contains(&lost.name), "{error}");
         }
     }
+}
+
+#[test]
+fn widths_that_8_bits_cannot_sum_are_refused_with_their_key() {
+    for (architecture, d_model, d_ff, key) in [
+        (Architecture::Lite, MAX_INPUT, MAX_INPUT, None),
+        (Architecture::Lite, 16, MAX_INPUT + 1, Some("d_ff")),
+        (Architecture::Lite, MAX_INPUT + 1, 16, Some("d_model")),
+        (Architecture::Evolved, MAX_INPUT / WIDEST_INPUT + 1, 16, Some("d_model")),
+    ] {
+        let refused = ModelConfig::new(architecture, d_model, d_ff).check_int8().err();
+        assert_eq!(refused.map(|error| error.key), key);
+    }
+    let is_evolved = |config: &ModelConfig| config.architecture == Architecture::Evolved;
+    let config = configs().into_iter().find(is_evolved).unwrap();
+    let mut widest = 0;
+    model(&config, &Device::flex()).each_linear(&mut |linear| {
+        let (weight, _) = linear.ids();
+        widest = widest.max(weight.map_or(0, |(_, [d_input, _])| d_input));
+    });
+    assert_eq!(widest, WIDEST_INPUT * config.d_model);
 }

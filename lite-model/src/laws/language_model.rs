@@ -20,6 +20,15 @@ fn language_models() -> Vec<ModelConfig> {
         tie_weights,
         tie_projections,
     };
+    // The first band is the whole vocabulary: there is no cluster.
+    let one_band = AdaptiveInputConfig {
+        cutoffs: vec![VOCABULARY],
+        ..input.clone()
+    };
+    let no_cluster = AdaptiveSoftmaxConfig {
+        cutoffs: vec![VOCABULARY],
+        ..softmax(true, true)
+    };
     let outputs = [
         (None, None),
         (None, Some(softmax(false, false))),
@@ -27,6 +36,7 @@ fn language_models() -> Vec<ModelConfig> {
         (Some(input.clone()), Some(softmax(false, false))),
         (Some(input.clone()), Some(softmax(true, false))),
         (Some(input), Some(softmax(true, true))),
+        (Some(one_band), Some(no_cluster)),
     ];
     let bases = configs().into_iter().filter(|config| !config.pre_norm);
     let bases = bases.map(|config| config.stack(Stack::Decoder));

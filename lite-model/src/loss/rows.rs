@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::kernels::vector::{LANES, exponentials};
+use crate::kernels::vector::{LANES, exponentials, vectorised};
 
 /// Summed loss and summed negative log-likelihood of rows of `vocabulary` logits. With `with_gradient` the logits
 /// are overwritten by the gradient of the summed loss, otherwise by no matter what.
@@ -25,28 +25,11 @@ pub(crate) fn label_smoothed_rows(
         .fold((0.0, 0.0), |(loss, nll), row| (loss + row.0, nll + row.1))
 }
 
-/// One row with the widest vectors that the machine has; all give the same bits.
-fn best_row(row: &mut [f32], target: usize, smoothing: f64, with_gradient: bool) -> (f64, f64) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f")]
-        fn with_avx512(row: &mut [f32], target: usize, smoothing: f64, with_gradient: bool) -> (f64, f64) {
-            label_smoothed_row(row, target, smoothing, with_gradient)
-        }
-        #[target_feature(enable = "avx2")]
-        fn with_avx2(row: &mut [f32], target: usize, smoothing: f64, with_gradient: bool) -> (f64, f64) {
-            label_smoothed_row(row, target, smoothing, with_gradient)
-        }
-        if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has it.
-            return unsafe { with_avx512(row, target, smoothing, with_gradient) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has it.
-            return unsafe { with_avx2(row, target, smoothing, with_gradient) };
-        }
+vectorised! {
+    /// One row with the widest vectors that the machine has; all give the same bits.
+    fn best_row(row: &mut [f32], target: usize, smoothing: f64, with_gradient: bool) -> (f64, f64) {
+        label_smoothed_row(row, target, smoothing, with_gradient)
     }
-    label_smoothed_row(row, target, smoothing, with_gradient)
 }
 
 #[inline(always)]

@@ -24,14 +24,14 @@ pub struct Int8Builder {
 }
 
 /// The most inputs whose products can be summed in 32 bits.
-const MAX_INPUT: usize = i32::MAX as usize / ((INPUT_STEPS as usize + 1) * WEIGHT_STEPS as usize);
+pub const MAX_INPUT: usize = i32::MAX as usize / ((INPUT_STEPS as usize + 1) * WEIGHT_STEPS as usize);
 
 impl Int8Builder {
     /// For `d_output` channels of `d_input` weights.
     ///
     /// # Panics
     ///
-    /// There are so many inputs that their sum may overflow (above 131,000), or `kernel` is not available here.
+    /// There are more inputs than [`MAX_INPUT`], so that their sum may overflow, or `kernel` is not available here.
     pub fn new(d_output: usize, d_input: usize, kernel: Kernel) -> Self {
         assert!(
             d_input <= MAX_INPUT,

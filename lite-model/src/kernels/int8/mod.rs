@@ -25,7 +25,7 @@ mod quantise;
 mod tests;
 mod x86;
 
-pub use matrix::{Int8Builder, Int8Matrix};
+pub use matrix::{Int8Builder, Int8Matrix, MAX_INPUT};
 pub use product::Int8Rows;
 
 /// The instructions that a product is computed with.

@@ -3,7 +3,7 @@
 //! AVX2 adds two products of an unsigned and a signed byte to 16 bits, and saturates there. So inputs have at most
 //! [`INPUT_STEPS`] and weights at most [`WEIGHT_STEPS`], whose products in pairs just stay within: `2 * 182 * 90` is 32,760 of
 //! 32,767. Half a bit of each is lost that way, and a third to two fifths of the instructions saved (against weights that are
-//! made 16 bits wide first). Others could have all 8 bits, but a model shall give the same on every machine.
+//! made 16 bits wide first). Others could have all 8 bits, but a product shall have the same bits on every machine.
 
 /// The greatest magnitude of a weight's integer.
 pub(super) const WEIGHT_STEPS: i8 = 90;
