@@ -1,5 +1,7 @@
 //! Hashes of values that do not depend on how they were written.
 
+use std::io::{self, Read};
+
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -10,7 +12,25 @@ pub fn hash_value(value: &Value) -> String {
 
 /// sha256 (hex) of some bytes.
 pub fn hash_bytes(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// sha256 (hex) of all that a stream gives, which is not kept.
+pub(crate) fn hash_stream(mut stream: impl Read) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match stream.read(&mut block) {
+            Ok(0) => return Ok(hex(&hasher.finalize())),
+            Ok(n) => hasher.update(&block[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn canonical(value: &Value) -> Value {

@@ -72,6 +72,10 @@ pub struct CompressionSettings {
     pub start: String,
     /// Updates of training after pruning.
     pub fine_tune: u64,
+    /// The first learning rate of that training, as a share of the highest of the run; none where nothing was trained, and in
+    /// older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fine_tune_rate: Option<f64>,
 }
 
 /// A sensitivity that was tried.

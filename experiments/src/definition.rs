@@ -251,7 +251,7 @@ fn resolve(origin: &Origin, chain: &mut Vec<Origin>) -> Result<Table, Definition
     Ok(root)
 }
 
-/// Sections are tables, and `[arch]` and `[paper]` hold tables.
+/// Sections are tables, and `[arch]` and `[paper]` hold tables, whose names can stand in a path and in a key.
 fn check_tables(root: &Table) -> Result<(), DefinitionError> {
     let not_a_table = |place: &Place, key: String| DefinitionError::Invalid {
         place: place.clone(),
@@ -267,9 +267,22 @@ fn check_tables(root: &Table) -> Result<(), DefinitionError> {
             if let Some(inner) = single {
                 return Err(not_a_table(&inner.key_place, format!("{}.{}", entry.key, inner.key)));
             }
+            // Runs and records lie in folders of these names.
+            if let Some(inner) = table.0.iter().find(|inner| !is_plain(&inner.key)) {
+                return Err(DefinitionError::Invalid {
+                    place: inner.key_place.clone(),
+                    key: format!("{}.\"{}\"", entry.key, inner.key.escape_debug()),
+                    message: "found a name with other characters than letters, digits, `-` and `_`".into(),
+                });
+            }
         }
     }
     Ok(())
+}
+
+fn is_plain(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    !name.is_empty() && name.chars().all(is_plain)
 }
 
 /// Reads `[paper.NAME]`; each must belong to an `[arch.NAME]`.

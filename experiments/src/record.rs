@@ -173,7 +173,7 @@ impl Record {
             hash_of(&record.definition),
             &record.definition_hash,
         )?;
-        record.read_hypotheses(path)?;
+        record.hypotheses.check(path)?;
         Ok(record)
     }
 
@@ -214,19 +214,34 @@ impl Record {
 }
 
 impl Hypotheses {
+    /// Verifies the translations of the record that was read from `path`, without keeping them: before that they may be
+    /// anything of any size.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), RunError> {
+        let path = path.with_file_name(&self.file);
+        let hash = open(&path).and_then(canonical::hash_stream);
+        verify(
+            &path,
+            "the text in it",
+            hash.map_err(RunError::io(&path))?,
+            &self.sha256,
+        )
+    }
+
     /// The translations of the record that was read from `path`, verified.
     pub(crate) fn read(&self, path: &Path) -> Result<Vec<String>, RunError> {
+        self.check(path)?;
         let path = path.with_file_name(&self.file);
         let mut text = Vec::new();
-        let file = fs::File::open(&path).map_err(RunError::io(&path))?;
-        GzDecoder::new(file)
-            .read_to_end(&mut text)
-            .map_err(RunError::io(&path))?;
-        verify(&path, "the text in it", canonical::hash_bytes(&text), &self.sha256)?;
+        let mut stream = open(&path).map_err(RunError::io(&path))?;
+        stream.read_to_end(&mut text).map_err(RunError::io(&path))?;
         let text = String::from_utf8_lossy(&text);
         // Not `lines`, which would take a carriage return for part of the line break.
         Ok(text.split_terminator('\n').map(str::to_owned).collect())
     }
+}
+
+fn open(path: &Path) -> io::Result<GzDecoder<fs::File>> {
+    Ok(GzDecoder::new(fs::File::open(path)?))
 }
 
 /// A record's two files that are about to be written.
@@ -234,6 +249,8 @@ pub(crate) struct Files {
     folder: PathBuf,
     stem: String,
     text: String,
+    /// Holds the folder until both are written: two seeds may end at the same moment, and must not find one name free.
+    _lock: Option<fs::File>,
 }
 
 impl Files {
@@ -244,11 +261,13 @@ impl Files {
                 message: format!("hypothesis {} holds a line break", line + 1),
             });
         }
+        let lock = lock(&folder);
         let stem = format!("{}-{commit}", date.split('T').next().unwrap_or_default());
         Ok(Self {
             stem: free_stem(&folder, &stem),
             folder,
             text: hypotheses.iter().flat_map(|line| [line, "\n"]).collect(),
+            _lock: lock,
         })
     }
 
@@ -296,6 +315,14 @@ pub(crate) fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<T, RunErro
     let found = canonical::hash_value(&sealed.record);
     verify(path, "the record", found, &sealed.sha256)?;
     serde_json::from_value(sealed.record).map_err(unreadable)
+}
+
+/// Waits for whoever writes into a folder. Where folders cannot be opened or locked there is no lock.
+fn lock(folder: &Path) -> Option<fs::File> {
+    fs::create_dir_all(folder).ok()?;
+    let folder = fs::File::open(folder).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
 }
 
 /// The same bytes for the same text: no name, no time.

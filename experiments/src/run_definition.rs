@@ -27,6 +27,9 @@ pub struct RunDefinition {
     pub overrides: Vec<String>,
     /// The seed of everything random.
     pub seed: u64,
+    /// Hash of the prepared data that it is trained on; none of a run that comes from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_hash: Option<String>,
 }
 
 impl RunDefinition {
@@ -39,8 +42,9 @@ impl RunDefinition {
             arch: arch.to_owned(),
             definition_hash: hash_of(&resolved),
             definition: resolved,
-            overrides: definition.overrides().to_vec(),
+            overrides: overrides_of(definition, arch),
             seed,
+            data_hash: None,
         })
     }
 
@@ -53,6 +57,7 @@ impl RunDefinition {
             definition,
             overrides: Vec::new(),
             seed: 0,
+            data_hash: None,
         }
     }
 
@@ -88,6 +93,21 @@ impl RunDefinition {
     pub fn section<T: DeserializeOwned>(&self, name: &str) -> Result<T, DefinitionError> {
         section_of(&self.definition, name)
     }
+}
+
+/// The overrides of a definition but for those of its other architectures.
+fn overrides_of(definition: &Definition, arch: &str) -> Vec<String> {
+    let is_of_another = |text: &str| {
+        definition.archs().iter().any(|other| {
+            let rest = text
+                .trim_start()
+                .strip_prefix("arch.")
+                .and_then(|text| text.strip_prefix(other.as_str()));
+            other != arch && rest.is_some_and(|rest| rest.starts_with('.'))
+        })
+    };
+    let overrides = definition.overrides().iter();
+    overrides.filter(|text| !is_of_another(text)).cloned().collect()
 }
 
 /// Reads a section of a definition that was resolved for one architecture.

@@ -7,8 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// The commit of the source tree that this program was built in: ten digits of git's HEAD, `+dirty` after it if the
-/// tree differs (results and documents aside, which change no number), `unknown` where git cannot say.
+/// The commit of the source tree that this program was built in, as the tree stands when this is called: ten digits of git's
+/// HEAD, `+dirty` after it if the tree differs (results and documents aside, which change no number), `unknown` where git
+/// cannot say. A program that is older than its tree says what the tree is.
 pub fn commit() -> String {
     let Some(head) = git(&["rev-parse", "--short=10", "HEAD"]) else {
         return "unknown".into();

@@ -154,6 +154,8 @@ fn files() {
         "train = 3",
         "arch = 3",
         "[arch]\nlite = 3",
+        "[arch.'/home/me']\nd_model = 8",
+        "[arch.'lite.v2']\nd_model = 8",
         "[arch.lite]\n[paper.lit]\nbleu = 1",
         "[arch.lite]\n[paper.lite]\nblue = 1",
         "[arch.lite]\n[paper.lite]\nbleu = '35'",

@@ -121,6 +121,36 @@ fn a_second_record_of_the_day_has_a_number() {
 }
 
 #[test]
+fn records_that_are_written_at_once_have_names_of_their_own() {
+    let results = TempDir::new().unwrap();
+    let texts: Vec<String> = (0..6).map(|seed| format!("of seed {seed}")).collect();
+    std::thread::scope(|scope| {
+        for text in &texts {
+            scope.spawn(|| record().write(results.path(), std::slice::from_ref(text)).unwrap());
+        }
+    });
+    let mut found: Vec<String> = Record::read_all(results.path())
+        .unwrap()
+        .into_iter()
+        .flat_map(|(path, record)| record.read_hypotheses(&path).unwrap())
+        .collect();
+    found.sort();
+    assert_eq!(found, texts);
+}
+
+#[test]
+fn overrides_of_other_architectures_are_none_of_a_run() {
+    let overrides = [
+        "arch.lite.dropout=0.1",
+        "arch.transformer.dropout=0.2",
+        "train.updates=3",
+    ];
+    let definition = Definition::load("quick", &overrides.map(str::to_owned)).unwrap();
+    let run = RunDefinition::new(&definition, "lite", 1).unwrap();
+    assert_eq!(run.overrides, [overrides[0], overrides[2]]);
+}
+
+#[test]
 fn no_folder_is_no_record() {
     assert!(Record::read_all(Path::new("no/such/folder")).unwrap().is_empty());
 }

@@ -4,7 +4,7 @@ mod shown;
 
 use experiments::{Definition, DefinitionError, PaperNumbers};
 use lite_model::config::Task;
-use lite_model::cost::{self, Convention, Cost, Count, Lengths, PAPER_LENGTH, Part, StackCost};
+use lite_model::cost::{self, Convention, Cost, Count, Lengths, Part, StackCost};
 use lite_model::error::ConfigError;
 use lite_model::{ModelConfig, VocabularySizes};
 use serde::Serialize;
@@ -32,13 +32,28 @@ pub enum CostError {
         /// What is wrong with it.
         source: ConfigError,
     },
+    /// A source is given a length where there is none.
+    #[error(
+        "{experiment}, [arch.{arch}]: found --source-length {found}, expected none: a language model has no source"
+    )]
+    SourceLength {
+        /// The definition.
+        experiment: String,
+        /// The language model's name in it.
+        arch: String,
+        /// What was asked for.
+        found: usize,
+    },
 }
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// Tokens of source and target. Default: every pair of lengths at which the publication has a number, else 30
-    pub lengths: Option<Lengths>,
+    /// Source tokens; a language model has none. Default: those of every pair of lengths at which the publication has a number,
+    /// else 30
+    pub source_length: Option<usize>,
+    /// Target tokens, or those of a language model's text. Default: as for the source
+    pub target_length: Option<usize>,
     /// Entries of the vocabularies, as `--vocabulary` has them. Default: the publication's, else the definition's
     pub vocabulary: Vec<usize>,
 }
@@ -105,6 +120,13 @@ pub fn rows(definition: &Definition, arch: &str, request: &Request) -> Result<Ve
     })?;
     let base = base()?;
     let is_language_model = config.task == Task::LanguageModel;
+    if let (true, Some(found)) = (is_language_model, request.source_length) {
+        return Err(CostError::SourceLength {
+            experiment: definition.name.clone(),
+            arch: arch.to_owned(),
+            found,
+        });
+    }
     let rows = lengths(&published, request, is_language_model)
         .into_iter()
         .map(|(lengths, published_mult_adds)| {
@@ -161,26 +183,44 @@ fn base() -> Result<ModelConfig, DefinitionError> {
 
 /// The lengths that are asked for, with the number that is published for them.
 fn lengths(published: &PaperNumbers, request: &Request, is_language_model: bool) -> Vec<(Lengths, Option<f64>)> {
-    let all = published.mult_adds_by_length().into_iter().map(|it| {
+    let known = published.mult_adds_by_length().into_iter().map(|it| {
         let lengths = Lengths {
             source: it.source_length,
             target: it.target_length,
         };
-        (lengths, Some(it.mult_adds))
+        (lengths, it.mult_adds)
     });
-    let all: Vec<_> = all.collect();
-    match request.lengths {
-        Some(asked) => {
-            let lengths = match is_language_model {
-                true => Lengths::both(asked.target),
-                false => asked,
-            };
-            let number = all.iter().find(|(known, _)| *known == lengths);
-            vec![(lengths, number.and_then(|(_, number)| *number))]
-        }
-        None if all.is_empty() => vec![(Lengths::both(PAPER_LENGTH), None)],
-        None => all,
+    let known: Vec<(Lengths, f64)> = known.collect();
+    let mut defaults: Vec<Lengths> = known.iter().map(|(lengths, _)| *lengths).collect();
+    if defaults.is_empty() {
+        defaults.push(Lengths::PAPER);
     }
+    // A text has one length.
+    let source = if is_language_model {
+        request.target_length
+    } else {
+        request.source_length
+    };
+    let mut asked: Vec<Lengths> = Vec::new();
+    for lengths in defaults {
+        let lengths = Lengths {
+            source: source.unwrap_or(lengths.source),
+            target: request.target_length.unwrap_or(lengths.target),
+        };
+        if !asked.contains(&lengths) {
+            asked.push(lengths);
+        }
+    }
+    let number_of = |asked: &Lengths| {
+        known
+            .iter()
+            .find(|(lengths, _)| lengths == asked)
+            .map(|(_, number)| *number)
+    };
+    asked
+        .into_iter()
+        .map(|lengths| (lengths, number_of(&lengths)))
+        .collect()
 }
 
 fn split(cost: &Cost, convention: Convention) -> Split {

@@ -6,6 +6,11 @@ use crate::metrics::sacre::Tokenize;
 use crate::metrics::{Metric, MetricSettings, metrics_of_keys};
 use crate::perplexity::PerplexitySettings;
 
+/// More hypotheses than anybody follows: a search keeps room for as many.
+const MOST_HYPOTHESES: usize = 1 << 10;
+/// More sentences than are decoded together anywhere.
+const MOST_SENTENCES: usize = 1 << 20;
+
 /// Settings of the search and of the scores that follow it. Every key has a default.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -105,7 +110,7 @@ pub struct DecodeConfigError {
 }
 
 impl DecodeConfig {
-    /// Refuses what no search can do.
+    /// Refuses what no search can do, or none needs: definitions come from elsewhere too.
     pub fn validate(&self) -> Result<(), DecodeConfigError> {
         let refuse = |key, found: String, expected| Err(DecodeConfigError { key, found, expected });
         for (key, value) in [
@@ -116,6 +121,15 @@ impl DecodeConfig {
         ] {
             if value == 0 {
                 return refuse(key, "0".into(), "1 or more");
+            }
+        }
+        for (key, value, most, expected) in [
+            ("beam", self.beam, MOST_HYPOTHESES, "1024 or less"),
+            ("n_best", self.n_best, MOST_HYPOTHESES, "1024 or less"),
+            ("batch_size", self.batch_size, MOST_SENTENCES, "1048576 or less"),
+        ] {
+            if value > most {
+                return refuse(key, value.to_string(), expected);
             }
         }
         if self.n_best > self.beam {
@@ -172,6 +186,20 @@ mod tests {
             (
                 DecodeConfig { n_best: 9, ..default() },
                 "decode.n_best: found 9, expected at most as many as `beam`",
+            ),
+            (
+                DecodeConfig {
+                    beam: 1 << 40,
+                    ..default()
+                },
+                "decode.beam: found 1099511627776, expected 1024 or less",
+            ),
+            (
+                DecodeConfig {
+                    batch_size: 1 << 61,
+                    ..default()
+                },
+                "decode.batch_size: found 2305843009213693952, expected 1048576 or less",
             ),
             (
                 DecodeConfig {

@@ -23,14 +23,16 @@ pub struct PlotError {
     pub reason: String,
 }
 
-/// The figures of all experiments that have a curve: the records that the tables show.
+/// The figures of all experiments that have a curve: those of the records that the tables show. A summary that is taken out of
+/// the text was not learnt, and has none.
 pub fn figures(records: &[(PathBuf, Record)]) -> Result<Vec<Figure>, PlotError> {
     let experiments = rows(records).into_iter().map(|(name, rows)| {
-        let shown: Vec<&Record> = rows.iter().map(|row| row.shown).collect();
-        (name, shown)
+        let shown = rows.iter().map(|row| row.shown);
+        let curved: Vec<&Record> = shown.filter(|record| record.curve.len() > 1).collect();
+        (name, curved)
     });
-    let curved = experiments.filter(|(_, records)| records.iter().any(|record| record.curve.len() > 1));
-    curved
+    experiments
+        .filter(|(_, records)| !records.is_empty())
         .map(|(name, records)| Ok((format!("{name}.svg"), learning_curves(name, &records)?)))
         .collect()
 }
@@ -251,6 +253,18 @@ mod tests {
             super::figures(&records).unwrap(),
             "the same records give the same bytes"
         );
+    }
+
+    #[test]
+    fn what_was_not_learnt_has_no_curve() {
+        let learnt = record("lite", "2026-01-01T00:00:00Z", 60.0, Status::Finished);
+        let (path, mut extracted) = record("lead-3", "2026-01-01T00:00:00Z", 30.0, Status::Finished);
+        extracted.curve.clear();
+        extracted.parameters = experiments::ParameterCounts::default();
+        let both = figures(&[learnt.clone(), (path.clone(), extracted.clone())]).unwrap();
+        assert_eq!(both, figures(&[learnt]).unwrap());
+        assert!(both[0].1.contains("validation BLEU") && !both[0].1.contains("lead-3"));
+        assert!(figures(&[(path, extracted)]).unwrap().is_empty());
     }
 
     fn compressed(bits: u32, steps: &[(&str, u64, f64)]) -> (PathBuf, CompressionRecord) {

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use burn::tensor::{Device, FloatDType};
 use experiments::nearest;
-use lite_model::Seq2Seq;
 use lite_model::device::is_host;
+use lite_model::error::ConfigError;
 use lite_model::kernels::round_products;
+use lite_model::{ModelConfig, Seq2Seq};
 use serde::{Deserialize, Serialize};
 
 /// The arithmetic of linear layers, embeddings and vocabulary projection. The rest is always in single precision.
@@ -61,11 +62,18 @@ impl Precision {
         round_products(self == Self::Bf16);
     }
 
-    /// The model in this precision, which then only translates.
-    pub fn of(self, model: Seq2Seq) -> Seq2Seq {
+    /// The model of that architecture in this precision, which then only translates.
+    ///
+    /// # Errors
+    ///
+    /// In 8 bits its rows are too wide for exact sums.
+    pub fn of(self, model: Seq2Seq, config: &ModelConfig) -> Result<Seq2Seq, ConfigError> {
         match self {
-            Self::F32 | Self::Bf16 => model,
-            Self::Int8 => model.to_int8(),
+            Self::F32 | Self::Bf16 => Ok(model),
+            Self::Int8 => {
+                config.check_int8()?;
+                Ok(model.to_int8())
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use lite_model::error::{ConfigError, WeightsError};
 use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task, VocabularySizes, load_int8, weights};
 
 use crate::decode::{DecodeConfig, DecodeConfigError};
+use crate::limits::check_data;
 use crate::lite_file::{LiteFile, LiteFileError};
 use crate::precision::Precision;
 
@@ -108,7 +109,9 @@ impl Run<Seq2Seq> {
     /// The same with its model in `precision`. One of 8 bits comes from a .lite file straight, without floats in between.
     pub fn open_in(precision: Precision, path: &Path, device: &Device) -> Result<Self, OpenError> {
         if precision != Precision::Int8 || !path.is_file() {
-            return Ok(Self::open(path, device)?.map_model(|model, _| precision.of(model)));
+            let mut run = Self::open(path, device)?;
+            run.model = precision.of(run.model, &run.model_config)?;
+            return Ok(run);
         }
         let file = LiteFile::open(path)?;
         let model = file.model.init(file.sizes, device)?;
@@ -169,6 +172,7 @@ impl Run<()> {
         let folder = RunFolder::open(path)?;
         let definition = RunDefinition::read(&folder.definition())?;
         let data: DataConfig = definition.section("data")?;
+        check_data(&data)?;
         let decode: DecodeConfig = definition.section("decode")?;
         decode.validate()?;
         let model_config: ModelConfig = definition.section("arch")?;

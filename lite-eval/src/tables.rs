@@ -16,6 +16,7 @@ use lite_model::cost::mult_adds;
 use lite_model::{ModelConfig, Task};
 
 use crate::bench::pair::Pairs;
+use crate::metrics::less_is_better;
 
 use row::Mean;
 pub use row::{Row, rows};
@@ -321,20 +322,24 @@ fn bootstrap_of<'a>(
     })
 }
 
-/// One row beside the baseline by its main score, of each the mean over its seeds.
+/// One row beside the baseline by its main score, of each the mean over its seeds; scores of other data say nothing.
 fn against(row: &Row<'_>, baseline: &Row<'_>, compared: &[ComparisonRecord]) -> Option<String> {
     let record = row.shown;
     if record.arch == baseline.shown.arch || !is_model(record) {
         return None;
     }
+    if record.data_hash != baseline.shown.data_hash {
+        let [own, other] =
+            [record, baseline.shown].map(|record| record.data_hash.get(..12).unwrap_or(&record.data_hash));
+        return Some(format!(
+            "{} against {BASELINE}: no difference, since their data are not the same ({own} and {other})",
+            record.arch
+        ));
+    }
     let main = &record.scores.first()?.name;
     let cost = record.mult_adds as f64 / baseline.shown.mult_adds as f64;
     let difference = row.score(main)?.value - baseline.score(main)?.value;
-    let sense = if main.contains("perplexity") {
-        " (lower is better)"
-    } else {
-        ""
-    };
+    let sense = if less_is_better(main) { " (lower is better)" } else { "" };
     let bootstrap = bootstrap_of(row, baseline, compared);
     let of_main = bootstrap.and_then(|found| found.differences.iter().find(|difference| difference.name == *main));
     let trust = of_main.map(

@@ -188,7 +188,24 @@ pub fn fit(source: &mut Vec<u32>, max_source_positions: usize) -> Option<usize> 
     if length <= max_source_positions {
         return None;
     }
-    source.truncate(max_source_positions - 1);
+    source.truncate(max_source_positions.saturating_sub(1));
     source.push(EOS);
     Some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_cut_and_keeps_its_end() {
+        let cut = |n_positions| {
+            let mut source = vec![5, 6, 7, EOS];
+            let length = fit(&mut source, n_positions);
+            (length, source)
+        };
+        assert_eq!(cut(4), (None, vec![5, 6, 7, EOS]));
+        assert_eq!(cut(3), (Some(4), vec![5, 6, EOS]));
+        assert_eq!(cut(0), (Some(4), vec![EOS]));
+    }
 }

@@ -115,6 +115,9 @@ fn read(name: &str) -> Fixture {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// Whose weights are fixtures of lite-model.
+const COMMITTED: [&str; 3] = ["mb_dynamic_wmt", "mb_light_iwslt", "transformer_base"];
+
 fn weights_of(name: &str) -> Option<PathBuf> {
     ["lite-model/tests/fixtures/golden", "../shared/golden"]
         .iter()
@@ -139,6 +142,7 @@ fn close(a: f32, b: f32) -> bool {
 fn check(name: &str, device: DeviceName) {
     let device = device.open().unwrap();
     let Some((model, model_config)) = load(name, &device) else {
+        assert!(!COMMITTED.contains(&name), "{name}: the fixtures are gone");
         eprintln!("{name}: no weights beside this checkout");
         return;
     };

@@ -6,6 +6,7 @@ mod untrained;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{floats, program, stderr, stdout};
@@ -209,6 +210,54 @@ fn exported_safetensors_come_back() {
 }
 
 #[test]
+fn an_exported_model_is_held_to_what_a_run_may_be() {
+    let (root, folder) = run(LITE);
+    let [exported, again] = ["exported", "again"].map(|name| root.path().join(name));
+    program(&["export", "--run", path(&folder), "--format", "safetensors"])
+        .args(["--out", path(&exported)])
+        .assert()
+        .code(0);
+    let config = exported.join("config.json");
+    let definition = RunDefinition::read(&config).unwrap();
+    for (section, changes, expected) in [
+        (
+            "decode",
+            json!({ "beam": 1u64 << 40 }),
+            "config.json`: decode.beam: found 1099511627776, expected 1024 or less\n",
+        ),
+        (
+            "data",
+            json!({ "long_sources": "cut", "max_source_tokens": 1 }),
+            "[data]: max_source_tokens: found 1, expected 2 or more, since long sources are cut to it\n",
+        ),
+    ] {
+        let mut table = definition.definition.clone();
+        let changes = changes.as_object().unwrap().clone();
+        table[section].as_object_mut().unwrap().extend(changes);
+        RunDefinition::resolved("tiny", "tiny", table).write(&config).unwrap();
+        let mut command = program(&["import", "--safetensors", path(&exported), "--out", path(&again)]);
+        let message = stderr(&command.assert().code(1));
+        assert!(message.contains(expected) && !again.exists(), "{message}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let (root, folder) = run(LITE);
+    let out = root.path().join("model.lite");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lite-eval"))
+        .args(["compress", "--sparsity", "0", "--no-scores", "--run", path(&folder)])
+        .args(["--out", path(&out)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_run_without_a_corpus_takes_a_given_value_only() {
     let (root, folder) = run(LITE);
     let definition: RunDefinition = RunDefinition::read(&folder.join("definition.json")).unwrap();
@@ -385,6 +434,19 @@ fn what_a_file_claims_is_held_to_what_it_has() {
     let found = with_json("decode", &|section| section["beam"] = json!(1u64 << 40));
     assert!(
         found.contains("decode.beam: found 1099511627776, expected 1024 or less"),
+        "{found}"
+    );
+    let found = with_json("decode", &|section| section["batch_size"] = json!(1u64 << 61));
+    assert!(
+        found.contains("decode.batch_size: found 2305843009213693952"),
+        "{found}"
+    );
+    let found = with_json("data", &|section| {
+        section["long_sources"] = json!("cut");
+        section["max_source_tokens"] = json!(0);
+    });
+    assert!(
+        found.contains("[data]: max_source_tokens: found 0, expected 2"),
         "{found}"
     );
     let found = with_json("architecture", &|section| {

@@ -353,6 +353,33 @@ fn unequal_and_empty_sides_are_refused() {
     }
 }
 
+#[test]
+fn lines_that_are_too_long_to_compare_each_word_with_each_are_refused() {
+    let lines = |n| ["a b".to_string(), "a. ".repeat(n)];
+    let settings = MetricSettings::default();
+    for metric in [Metric::Ter, Metric::RougeLSum] {
+        let found = score(metric, &lines(5000), &lines(2000), &settings);
+        assert_eq!(
+            found,
+            Err(MetricError::TooLong {
+                line: 2,
+                hypothesis: 5000,
+                reference: 2000,
+                metric: metric.name(),
+            })
+        );
+        // It is words that count.
+        let word = ["a".repeat(4000)];
+        assert!(score(metric, &word, &word, &settings).is_ok(), "{metric:?}");
+    }
+    for metric in [Metric::Bleu, Metric::Chrf, Metric::Rouge2, Metric::RougeL] {
+        assert!(
+            score(metric, &lines(5000), &lines(2000), &settings).is_ok(),
+            "{metric:?}"
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn a_text_is_perfect_against_itself(text in prop::collection::vec("[a-e]{1,3}( [a-e]{1,3}){3,9}", 1..8)) {

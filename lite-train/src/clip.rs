@@ -1,4 +1,5 @@
-//! Clipping by the norm of all gradients together (torch `clip_grad_norm_`); Burn clips each tensor by itself.
+//! Clipping by the norm of all gradients together (torch `clip_grad_norm_`); Burn clips each tensor by itself. The norm of
+//! the weights, which says whether they are still numbers.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -6,14 +7,29 @@ use burn::tensor::Tensor;
 
 /// The Euclidean norm of all gradients of `model`. Waits for the device.
 pub fn global_norm<M: Module>(model: &M, gradients: &GradientsParams) -> f64 {
+    norm(model, Some(gradients))
+}
+
+/// The Euclidean norm of all weights of `model`, which is without autodiff: infinite or NaN where a weight is that or has a
+/// square beyond single precision. Waits for the device.
+pub fn weights_norm<M: Module>(model: &M) -> f64 {
+    norm(model, None)
+}
+
+/// Of gradients, or without them of weights.
+fn norm<M: Module>(model: &M, gradients: Option<&GradientsParams>) -> f64 {
     struct Squares<'a> {
-        gradients: &'a GradientsParams,
+        gradients: Option<&'a GradientsParams>,
         total: Option<Tensor<1>>,
     }
     impl ModuleVisitor for Squares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(gradient) = self.gradients.get::<D>(param.id) {
-                let square = gradient.square().sum();
+            let tensor = match self.gradients {
+                Some(gradients) => gradients.get::<D>(param.id),
+                None => Some(param.val()),
+            };
+            if let Some(tensor) = tensor {
+                let square = tensor.square().sum();
                 self.total = Some(match self.total.take() {
                     Some(total) => total + square,
                     None => square,

@@ -1,6 +1,5 @@
 //! What the program does with its command line.
 
-use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -15,11 +14,12 @@ use lite_eval::tables::{Row, comparison};
 use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task};
 use lite_train::config::TrainConfig;
 use lite_train::devices::{Place, check_precision};
-use lite_train::finish::{finish, finished, record_of};
+use lite_train::finish::{finish, finished, keep_in, record_of};
 use lite_train::run::{Run, default_tokens_per_batch, vocabulary_sizes};
 use lite_train::trainee::{self, Trainee};
 use serde_json::{Value, json};
 
+use crate::claim;
 use crate::cli::{Args, Command};
 use crate::difference::differing_keys;
 use crate::tune;
@@ -172,11 +172,11 @@ impl Job {
         let folder = RunFolder::new(&args.runs, experiment, arch);
         // Taken now: the source tree may have moved on when a long run ends.
         let commit = experiments::commit();
-        let _lock = lock(&folder)?;
+        let _lock = claim::lock(&folder)?;
         if args.restart {
-            restart(&folder)?;
+            claim::restart(&folder)?;
         }
-        self.settle(&folder, prepared)?;
+        claim::settle(&folder, &self.definition, prepared)?;
         eprintln!(
             "{experiment} {arch}: {} updates on {}",
             self.train.updates,
@@ -206,7 +206,8 @@ impl Job {
 
     fn train<M: Trainee>(&self, run: &Run<'_>, args: &Args) -> anyhow::Result<Record> {
         let (state, ending) = run.train::<M>()?;
-        if let Some(record) = finished(run, &state, ending) {
+        if let Some((path, record)) = finished(run, &state, ending) {
+            keep_in(&args.results, &path, &record)?;
             return Ok(record);
         }
         finish::<M>(
@@ -218,62 +219,6 @@ impl Job {
             &progress::Stderr::new(),
         )
     }
-
-    /// Makes the folder this run's, or finds that it is.
-    fn settle(&self, folder: &RunFolder, prepared: &Prepared) -> anyhow::Result<()> {
-        let path = folder.definition();
-        if path.exists() {
-            let there = RunDefinition::read(&path)?;
-            let keys = differing_keys(&there, &self.definition);
-            if !keys.is_empty() {
-                bail!(
-                    "the run in `{}` was trained by another definition; what differs: {}\n\
-                     hint: --restart discards it and begins again; --runs DIR keeps it and trains elsewhere",
-                    folder.root().display(),
-                    keys.join(", ")
-                );
-            }
-            return Ok(());
-        }
-        prepared.tokeniser.save(&folder.tokeniser())?;
-        prepared.source_vocabulary.save(&folder.source_vocabulary())?;
-        prepared.target_vocabulary.save(&folder.target_vocabulary())?;
-        Ok(self.definition.write(&path)?)
-    }
-}
-
-/// Holds the folder as long as the file lives: two programs must not train one run.
-fn lock(folder: &RunFolder) -> anyhow::Result<File> {
-    folder.create()?;
-    let path = folder.root().join(".lock");
-    let file = File::create(&path).with_context(|| format!("`{}`", path.display()))?;
-    if file.try_lock().is_err() {
-        bail!("another program trains the run in `{}`", folder.root().display());
-    }
-    Ok(file)
-}
-
-/// Empties the folder but for the lock.
-fn restart(folder: &RunFolder) -> anyhow::Result<()> {
-    let remove = |path: &Path| {
-        if path.is_dir() {
-            fs::remove_dir_all(path)
-        } else {
-            fs::remove_file(path)
-        }
-    };
-    // The definition first: without it nothing else counts as a run.
-    let definition = folder.definition();
-    if definition.exists() {
-        remove(&definition).with_context(|| format!("`{}`", definition.display()))?;
-    }
-    for entry in fs::read_dir(folder.root()).with_context(|| format!("`{}`", folder.root().display()))? {
-        let path = entry?.path();
-        if path.file_name().is_some_and(|name| name != ".lock") {
-            remove(&path).with_context(|| format!("`{}`", path.display()))?;
-        }
-    }
-    Ok(())
 }
 
 /// The comparison of what was asked for and of what else of the experiment was trained before.
@@ -281,7 +226,7 @@ fn print(definition: &Definition, args: &Args, mut records: Vec<Record>, prepare
     let order = definition.archs();
     for arch in &order {
         if records.iter().all(|record| record.arch != *arch) {
-            records.extend(earlier(definition, arch, args));
+            records.extend(earlier(definition, arch, args, prepared));
         }
     }
     records.sort_by_key(|record| order.iter().position(|arch| *arch == record.arch));
@@ -303,14 +248,14 @@ fn print(definition: &Definition, args: &Args, mut records: Vec<Record>, prepare
     Ok(())
 }
 
-/// The record of an architecture that was trained by the same definition before.
-fn earlier(definition: &Definition, arch: &str, args: &Args) -> Option<Record> {
+/// The record of an architecture that was trained by the same definition on the same corpus before.
+fn earlier(definition: &Definition, arch: &str, args: &Args, prepared: &Prepared) -> Option<Record> {
     let folder = RunFolder::new(&args.runs, &definition.name, arch);
     let there = RunDefinition::read(&folder.definition()).ok()?;
     let now = RunDefinition::new(definition, arch, args.seed).ok()?;
-    if differing_keys(&there, &now).is_empty() {
-        record_of(&folder)
-    } else {
-        None
+    if !differing_keys(&there, &now).is_empty() {
+        return None;
     }
+    let (_, record) = record_of(&folder)?;
+    (record.data_hash == prepared.hash).then_some(record)
 }

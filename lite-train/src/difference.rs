@@ -19,7 +19,9 @@ pub fn differing_keys(a: &RunDefinition, b: &RunDefinition) -> Vec<String> {
 
 fn compare(path: &str, a: &Value, b: &Value, keys: &mut Vec<String>) {
     let empty = Map::new();
-    let (Some(a_map), Some(b_map)) = (table(a, &empty), table(b, &empty)) else {
+    let tables = (table(a, &empty), table(b, &empty));
+    // An empty table is not an absent one: `[data.moses.clean]` alone asks for cleaning.
+    let (Some(a_map), Some(b_map), false) = (tables.0, tables.1, a.is_null() != b.is_null() && is_empty(a, b)) else {
         if a != b {
             keys.push(format!("{path} ({} there, {} here)", shown(a), shown(b)));
         }
@@ -39,6 +41,11 @@ fn compare(path: &str, a: &Value, b: &Value, keys: &mut Vec<String>) {
         let value = |map: &Map<String, Value>| map.get(name).cloned().unwrap_or(Value::Null);
         compare(&path, &value(a_map), &value(b_map), keys);
     }
+}
+
+/// Whether neither side has a key.
+fn is_empty(a: &Value, b: &Value) -> bool {
+    [a, b].iter().all(|value| value.as_object().is_none_or(Map::is_empty))
 }
 
 /// A table that is absent on one side is empty there.
@@ -72,6 +79,7 @@ mod tests {
             definition,
             overrides: vec![],
             seed,
+            data_hash: None,
         };
         let a =
             json!({ "title": "a", "train": { "updates": 5, "schedule": { "peak": 0.1 } }, "arch": { "d_model": 8 } });
@@ -85,5 +93,13 @@ mod tests {
             ]
         );
         assert!(differing_keys(&definition(a.clone(), 1), &definition(a, 1)).is_empty());
+        let clean = |clean: Value| definition(json!({ "data": { "moses": clean } }), 1);
+        assert_eq!(
+            differing_keys(
+                &clean(json!({ "tokenise": true })),
+                &clean(json!({ "tokenise": true, "clean": {} }))
+            ),
+            ["data.moses.clean (absent there, {} here)"]
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! The training split, update by update.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, ensure};
 use lite_data::{BatchConfig, BpeDropout, PairStore, Rows, Update, UpdatePlan, updates};
 
@@ -52,5 +54,24 @@ impl<'a> Feed<'a> {
             Some(dropout) => plan.load_drawn(self.store, &dropout.epoch(epoch), self.config.tokens_per_batch),
             None => plan.load(self.rows),
         }
+    }
+}
+
+/// What went into choosing and reading batches: since the last line of the log, and since this program began.
+#[derive(Debug, Default)]
+pub(crate) struct Loading {
+    line: Duration,
+    pub all: Duration,
+}
+
+impl Loading {
+    pub fn add(&mut self, began: Instant) {
+        let took = began.elapsed();
+        self.line += took;
+        self.all += took;
+    }
+
+    pub fn end_line(&mut self) -> Duration {
+        std::mem::take(&mut self.line)
     }
 }

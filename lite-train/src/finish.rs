@@ -28,18 +28,33 @@ struct Finished {
     record: PathBuf,
 }
 
-/// The record of the run in a folder, if it was finished and its record is still there.
-pub fn record_of(folder: &RunFolder) -> Option<Record> {
+/// The record of the run in a folder and its path, if it was finished and its record is still there.
+pub fn record_of(folder: &RunFolder) -> Option<(PathBuf, Record)> {
     let finished: Finished = serde_json::from_slice(&fs::read(finished_path(folder)).ok()?).ok()?;
     let record = Record::read(&finished.record).ok()?;
-    (record.updates == finished.update).then_some(record)
+    (record.updates == finished.update).then_some((finished.record, record))
 }
 
-/// The record of a run that was finished before, if nothing was trained since.
-pub fn finished(run: &Run<'_>, state: &TrainState, ending: Ending) -> Option<Record> {
-    let record = record_of(&run.folder)?;
+/// The record of a run that was finished before and its path, if nothing was trained since.
+pub fn finished(run: &Run<'_>, state: &TrainState, ending: Ending) -> Option<(PathBuf, Record)> {
+    let (path, record) = record_of(&run.folder)?;
     let is_there = run.folder.model().is_file() && run.folder.hypotheses().is_file();
-    (is_there && record.updates == state.update && record.status == status(ending)).then_some(record)
+    let is_this = record.seed == run.seed && record.data_hash == run.prepared.hash;
+    (is_there && is_this && record.updates == state.update && record.status == status(ending)).then_some((path, record))
+}
+
+/// Sees to it that the record at `path` is among those of `results`, where it may not have been written.
+///
+/// # Errors
+///
+/// Those of reading its translations and of writing.
+pub fn keep_in(results: &Path, path: &Path, record: &Record) -> anyhow::Result<()> {
+    let name = path.file_name().unwrap_or_default();
+    let there = results.join(&record.experiment).join(&record.arch).join(name);
+    if !Record::read(&there).is_ok_and(|there| there == *record) {
+        record.clone().write(results, &record.read_hypotheses(path)?)?;
+    }
+    Ok(())
 }
 
 /// Takes the final weights, decodes and scores the test set, and writes everything down.

@@ -1,5 +1,6 @@
 //! `lite-train`: from a definition to a trained model, its scores and the comparison.
 
+mod claim;
 mod cli;
 mod command;
 mod difference;

@@ -10,7 +10,8 @@ use lite_model::device::is_host;
 use lite_model::{ModelConfig, VocabularySizes};
 
 use crate::checkpoint::Checkpoint;
-use crate::config::TrainConfig;
+use crate::config::{FinalWeights, TrainConfig};
+use crate::state::TrainState;
 
 /// Everything that a run is made of.
 #[derive(Debug)]
@@ -98,5 +99,23 @@ impl Run<'_> {
             .filter(|c| c.update <= last && self.is_regular(c.update, last));
         let regular: Vec<Checkpoint> = regular.cloned().collect();
         regular[regular.len().saturating_sub(self.train.average)..].to_vec()
+    }
+
+    /// The updates whose checkpoints a run keeps where it stands: the newest, the best, and those that an average may need.
+    pub(crate) fn kept(&self, checkpoints: &[Checkpoint], state: &TrainState) -> Vec<u64> {
+        let update = state.update;
+        // Later ones are damaged, or the run would not stand here.
+        let until = checkpoints.partition_point(|checkpoint| checkpoint.update <= update);
+        let newest = &checkpoints[until.saturating_sub(self.train.keep_checkpoints)..until];
+        let mut kept: Vec<u64> = newest.iter().map(|checkpoint| checkpoint.update).collect();
+        kept.extend(state.best.map(|best| best.update));
+        if self.train.weights == FinalWeights::Average {
+            kept.extend(
+                self.averaged(checkpoints, update)
+                    .iter()
+                    .map(|checkpoint| checkpoint.update),
+            );
+        }
+        kept
     }
 }

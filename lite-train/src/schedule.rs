@@ -96,14 +96,20 @@ impl ScheduleConfig {
                 });
             }
         }
-        for (key, value) in [("schedule.t_mult", self.t_mult), ("schedule.shrink", self.shrink)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(TrainConfigError {
-                    key,
-                    found: value.to_string(),
-                    expected: "more than 0".into(),
-                });
-            }
+        if !(self.shrink > 0.0 && self.shrink.is_finite()) {
+            return Err(TrainConfigError {
+                key: "schedule.shrink",
+                found: self.shrink.to_string(),
+                expected: "more than 0".into(),
+            });
+        }
+        // Periods that grow shorter have a finite sum, after which there is no rate.
+        if !(self.t_mult >= 1.0 && self.t_mult.is_finite()) {
+            return Err(TrainConfigError {
+                key: "schedule.t_mult",
+                found: self.t_mult.to_string(),
+                expected: "1 or more".into(),
+            });
         }
         Ok(())
     }
@@ -205,6 +211,23 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn periods_that_shorten_are_refused() {
+        let schedule = |t_mult| ScheduleConfig {
+            kind: ScheduleKind::Cosine,
+            warmup: 0,
+            period: Some(1000),
+            t_mult,
+            ..Default::default()
+        };
+        assert!(schedule(0.5).rate(2000, 5000).is_nan());
+        assert_eq!(
+            schedule(0.5).validate().map_err(|error| error.key),
+            Err("schedule.t_mult")
+        );
+        assert!(schedule(2.0).validate().is_ok());
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub fn token() -> Option<String> {
     env::var(TOKEN).ok().filter(|token| !token.is_empty())
 }
 
-/// Serves `device` at `address` until the process is told to end; `listening(url)` is called once clients may come.
+/// Serves `device` at `address` until the process is told to end; `listening(url)` is called once clients may come. Of an
+/// address that stands for all of this machine's, such as 0.0.0.0, the url says no host that others could reach.
 ///
 /// # Errors
 ///

@@ -22,6 +22,12 @@ pub struct TrainState {
     pub target_tokens: u64,
     /// Seconds of training, over all restarts.
     pub seconds: f64,
+    /// Tokens that were computed at once, which what dropout draws depends on; 0 before the first checkpoint.
+    #[serde(default)]
+    pub tokens_per_batch: u64,
+    /// The devices that computed, which it depends on too.
+    #[serde(default)]
+    pub devices: String,
     /// Training loss since the last validation.
     pub window: Window,
     /// The best validation so far, by the definition's `select`.
@@ -93,7 +99,7 @@ impl TrainState {
         };
         if let Some(metric) = metric {
             let value = value_of(&point, metric);
-            if self.patience.best.is_none_or(|best| is_better(value, best, metric)) {
+            if is_better(value, self.patience.best, metric) {
                 self.patience.best = Some(value);
                 self.patience.waited = 0;
             } else {
@@ -102,7 +108,7 @@ impl TrainState {
             }
         }
         let value = value_of(&point, select);
-        let is_best = self.best.is_none_or(|best| is_better(value, best.value, select));
+        let is_best = is_better(value, self.best.map(|best| best.value), select);
         if is_best {
             self.best = Some(Best {
                 update: point.update,
@@ -130,11 +136,13 @@ fn value_of(point: &CurvePoint, metric: Selection) -> f64 {
     }
 }
 
-fn is_better(value: f64, best: f64, metric: Selection) -> bool {
-    match metric {
-        Selection::Loss => value < best,
-        Selection::Bleu => value > best,
-    }
+/// What is no number is never better: nothing could be better than it later.
+fn is_better(value: f64, best: Option<f64>, metric: Selection) -> bool {
+    value.is_finite()
+        && best.is_none_or(|best| match metric {
+            Selection::Loss => value < best,
+            Selection::Bleu => value > best,
+        })
 }
 
 #[cfg(test)]
@@ -168,6 +176,26 @@ mod tests {
         assert!(add(5, 1.5, 11.0));
         assert_eq!(state.best, Some(Best { update: 5, value: 1.5 }));
         assert!(state.patience.is_over);
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_never_best_and_can_be_read_again() {
+        let mut state = TrainState::default();
+        let stopping = EarlyStoppingConfig {
+            metric: StoppingMetric::Loss,
+            patience: 3,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        for (update, loss, is_best) in [(1, f64::NAN, false), (2, f64::INFINITY, false), (3, 2.0, true)] {
+            assert_eq!(
+                state.add_validation(point(update, loss, 0.0), Selection::Loss, &stopping),
+                is_best
+            );
+            state.write(&path).unwrap();
+            assert_eq!(TrainState::read(&path).unwrap().best, state.best);
+        }
+        assert_eq!(state.patience.best, Some(2.0));
     }
 
     #[test]

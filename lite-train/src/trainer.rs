@@ -11,9 +11,9 @@ use lite_model::device::is_host;
 use lite_model::weights;
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
-use crate::config::FinalWeights;
+use crate::clip::weights_norm;
 use crate::devices::{DeviceLost, Devices};
-use crate::feed::Feed;
+use crate::feed::{Feed, Loading};
 use crate::log::{Event, Log};
 use crate::optimiser::Optimiser;
 use crate::report::{Figures, Report};
@@ -50,25 +50,6 @@ impl Run<'_> {
             }
         });
         Ok((training.state, ending?))
-    }
-}
-
-/// What went into choosing and reading batches: since the last line of the log, and since this program began.
-#[derive(Debug, Default)]
-struct Loading {
-    line: Duration,
-    all: Duration,
-}
-
-impl Loading {
-    fn add(&mut self, began: Instant) {
-        let took = began.elapsed();
-        self.line += took;
-        self.all += took;
-    }
-
-    fn end_line(&mut self) -> Duration {
-        std::mem::take(&mut self.line)
     }
 }
 
@@ -119,6 +100,14 @@ impl<'a, M: Trainee> Loop<'a, M> {
                 let model = weights::load(model, &checkpoint.model()).with_context(place)?;
                 let optimiser = Optimiser::load(run.train.optimiser.clone(), &model, &checkpoint.optimiser());
                 let state = TrainState::read(&checkpoint.state()).with_context(place)?;
+                if state.seed != run.seed {
+                    bail!(
+                        "{}: it was trained from seed {}, this run has {}",
+                        place(),
+                        state.seed,
+                        run.seed
+                    );
+                }
                 (model, optimiser.with_context(place)?, state)
             }
         };
@@ -157,6 +146,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
         if self.state.update > 0 && self.ending().is_none() {
             report.message(&format!("resuming after update {}", self.state.update));
         }
+        self.note_surroundings(report);
         loop {
             if let Some(ending) = self.ending() {
                 return self.end(ending, report);
@@ -174,6 +164,20 @@ impl<'a, M: Trainee> Loop<'a, M> {
             self.state.epoch += 1;
             self.state.next = 0;
         }
+    }
+
+    /// Says so if a run goes on where dropout draws something else, and it will not end as it would have.
+    fn note_surroundings(&mut self, report: &mut Report) {
+        let here = (self.run.tokens_per_batch as u64, self.run.device_names());
+        let there = (self.state.tokens_per_batch, self.state.devices.clone());
+        if there.0 > 0 && there != here && self.ending().is_none() {
+            report.message(&format!(
+                "warning: up to here it was trained with {} tokens a batch on {}, and goes on with {} on {}: dropout draws by \
+                 batch and device, so the weights will not be those of an uninterrupted run",
+                there.0, there.1, here.0, here.1
+            ));
+        }
+        (self.state.tokens_per_batch, self.state.devices) = here;
     }
 
     /// Leaves a run that can be scored and, if its time was up, goes on later.
@@ -274,10 +278,7 @@ impl<'a, M: Trainee> Loop<'a, M> {
         for (update, tokens, sums) in self.pending.drain(..) {
             let [loss, nll] = validate::read_sums(sums);
             if !loss.is_finite() {
-                bail!(
-                    "the loss of update {update} is {loss}: training has diverged; checkpoints before it are kept\n\
-                     hint: lower `train.schedule.peak`, lengthen `train.schedule.warmup` or set `train.clip_norm`"
-                );
+                bail!(diverged(&format!("the loss of update {update} is {loss}")));
             }
             self.line.add(loss, nll, tokens);
             self.state.window.add(loss, nll, tokens);
@@ -368,6 +369,12 @@ impl<'a, M: Trainee> Loop<'a, M> {
         self.state.seconds = self.seconds();
         let began = Instant::now();
         let model = self.model.as_ref().expect("a model between updates");
+        if !weights_norm(&model.valid()).is_finite() {
+            bail!(diverged(&format!(
+                "weights are beyond single precision after update {}",
+                self.state.update
+            )));
+        }
         let saved = self
             .checkpoints
             .save(self.state.update, |checkpoint| -> anyhow::Result<()> {
@@ -382,27 +389,16 @@ impl<'a, M: Trainee> Loop<'a, M> {
             )
         })?;
         self.saved = self.state.update;
-        self.prune()?;
+        let kept = self.run.kept(&self.checkpoints.list()?, &self.state);
+        self.checkpoints.prune(|update| kept.contains(&update))?;
         self.line_began += began.elapsed();
         Ok(())
     }
+}
 
-    /// Keeps the newest checkpoints, the best one, and those that an average may need.
-    fn prune(&self) -> anyhow::Result<()> {
-        let config = &self.run.train;
-        let all = self.checkpoints.list()?;
-        let update = self.state.update;
-        let newest = &all[all.len().saturating_sub(config.keep_checkpoints)..];
-        let mut kept: Vec<u64> = newest.iter().map(|checkpoint| checkpoint.update).collect();
-        kept.extend(self.state.best.map(|best| best.update));
-        if config.weights == FinalWeights::Average {
-            kept.extend(
-                self.run
-                    .averaged(&all, update)
-                    .iter()
-                    .map(|checkpoint| checkpoint.update),
-            );
-        }
-        Ok(self.checkpoints.prune(|update| kept.contains(&update))?)
-    }
+fn diverged(what: &str) -> String {
+    format!(
+        "{what}: training has diverged; checkpoints before it are kept\n\
+         hint: lower `train.schedule.peak`, lengthen `train.schedule.warmup` or set `train.clip_norm`"
+    )
 }

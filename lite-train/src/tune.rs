@@ -16,6 +16,7 @@ use lite_train::fine_tune::fine_tune;
 use lite_train::report::{Figures, Report};
 use lite_train::run::{Run, default_tokens_per_batch, vocabulary_sizes};
 
+use crate::claim::same_data;
 use crate::cli::Args;
 
 /// Trains on as the folder says.
@@ -37,6 +38,7 @@ pub fn run(folder: &Path, args: &Args) -> anyhow::Result<()> {
         offline: args.offline,
     };
     let prepared = prepare(&data, &options, &progress::Stderr::new())?;
+    same_data(&run_folder, &definition, &prepared)?;
     model.validate(vocabulary_sizes(&prepared))?;
     let devices = args.places()?.open()?;
     check_precision(train.precision, &devices)?;

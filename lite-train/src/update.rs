@@ -1,5 +1,7 @@
 //! One update: gradients of its batches summed, divided once by its target tokens, clipped, stepped.
 
+use std::panic::resume_unwind;
+
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
@@ -98,7 +100,8 @@ pub fn gradients<M: Trainee>(
         let own = on_device(model, &share(0), settings, 0, main);
         let found: Vec<_> = helpers
             .into_iter()
-            .map(|helper| helper.join().expect("panics are caught"))
+            // Of a processor they are not caught, and are its own.
+            .map(|helper| helper.join().unwrap_or_else(|panic| resume_unwind(panic)))
             .collect();
         summed.take(model, own);
         for found in found {

@@ -251,14 +251,28 @@ mod remote {
                 error.contains(&format!("the device `{}` was lost", server.url)),
                 "{error}"
             );
+            let names = std::fs::read_dir(&checkpoints).unwrap();
+            let updates = names.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u64>().ok());
+            let kept = updates.max().expect("a checkpoint");
             // What is there goes on elsewhere.
-            let (_, said) = experiment.train(
+            let (found, said) = experiment.train(
                 "runs",
-                &["--arch", "lite", "--set", "train.updates=100000", "--time-budget", "1s"],
+                &[
+                    "--arch",
+                    "lite",
+                    "--set",
+                    "train.updates=100000",
+                    "--time-budget",
+                    "1s",
+                    "--json",
+                ],
             );
+            let found: serde_json::Value = serde_json::from_str(&found).unwrap();
             assert!(
-                said.contains("resuming after update") || said.contains("BLEU"),
-                "{said}"
+                found["runs"][0]["updates"]
+                    .as_u64()
+                    .is_some_and(|updates| updates >= kept),
+                "{kept} {said}"
             );
         }
     }

@@ -148,6 +148,8 @@ fn divergence_is_named_and_nothing_bad_is_kept() {
         "train.schedule.peak=1e38",
         "--set",
         "train.schedule.warmup=5",
+        "--set",
+        "train.checkpoint_every=1",
     ];
     let output = experiment.command("runs", &peak).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
@@ -155,5 +157,68 @@ fn divergence_is_named_and_nothing_bad_is_kept() {
     assert!(
         error.contains("training has diverged") && error.contains("hint: lower"),
         "{error}"
+    );
+    // The first update has the rate of the beginning, the second one near the peak.
+    let checkpoints = fs::read_dir(experiment.run_folder("runs", "lite").join("checkpoints")).unwrap();
+    let names: Vec<_> = checkpoints.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["00000001"]);
+}
+
+#[test]
+fn a_run_is_of_its_corpus_and_of_its_definition() {
+    let experiment = Experiment::new();
+    let arguments = ["--arch", "lite", "--set", "train.updates=6"];
+    let refused = |arguments: &[&str]| {
+        let output = experiment.command("runs", arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    experiment.train("runs", &arguments);
+    // Another results folder gets the record too, once.
+    let records = |results: &str| {
+        let folder = fs::read_dir(experiment.path().join(results).join("toy/lite")).unwrap();
+        folder
+            .filter(|entry| {
+                entry
+                    .as_ref()
+                    .unwrap()
+                    .path()
+                    .extension()
+                    .is_some_and(|it| it == "json")
+            })
+            .count()
+    };
+    for _ in 0..2 {
+        experiment.train("runs", &[&arguments[..], &["--results", "elsewhere"]].concat());
+        assert_eq!((records("results"), records("elsewhere")), (1, 1));
+    }
+
+    let train = experiment.path().join("train.en");
+    let text = fs::read_to_string(&train).unwrap();
+    fs::write(&train, text.replacen("red", "green", 1)).unwrap();
+    let error = refused(&arguments);
+    assert!(
+        error.contains("trained on another corpus by the same definition"),
+        "{error}"
+    );
+    fs::write(&train, text).unwrap();
+
+    // Checkpoints alone are of nobody knows which run.
+    fs::remove_file(experiment.run_folder("runs", "lite").join("definition.json")).unwrap();
+    let error = refused(&arguments);
+    assert!(error.contains("has checkpoints and no definition.json"), "{error}");
+    experiment.train("runs", &[&arguments[..], &["--restart"]].concat());
+}
+
+#[test]
+fn a_run_that_goes_on_with_other_batches_says_so() {
+    let experiment = Experiment::new();
+    experiment.train("runs", &["--arch", "lite", "--time-budget", "0s"]);
+    let (_, same) = experiment.train("runs", &["--arch", "lite", "--time-budget", "0s"]);
+    assert!(!same.contains("warning"), "{same}");
+    let (_, said) = experiment.train("runs", &["--arch", "lite", "--tokens-per-batch", "80"]);
+    assert!(
+        said.contains("trained with 512 tokens a batch on flex, and goes on with 80 on flex"),
+        "{said}"
     );
 }

@@ -26,9 +26,15 @@ fn folders(root: &Path) -> Vec<PathBuf> {
 
 /// The update of the newest checkpoint; 0 where there is none.
 fn newest(checkpoints: &Path) -> u64 {
+    newest_but(checkpoints, u64::MAX)
+}
+
+/// The same, one left out.
+fn newest_but(checkpoints: &Path, update: u64) -> u64 {
     let updates = folders(checkpoints).into_iter();
     updates
         .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+        .filter(|&found| found != update)
         .max()
         .unwrap_or(0)
 }
@@ -153,6 +159,30 @@ fn an_altered_checkpoint_is_named_and_the_one_before_is_used() {
         "{stderr}"
     );
     assert!(fs::read(folder.join("model.safetensors")).unwrap() == model);
+}
+
+#[test]
+fn damaged_checkpoints_take_no_place_of_good_ones() {
+    let experiment = Experiment::new();
+    let settings = [
+        "train.updates=80",
+        "train.validate_every=80",
+        "train.keep_checkpoints=1",
+        "train.weights=last",
+    ];
+    let settings = settings.into_iter().flat_map(|setting| ["--set", setting]);
+    let arguments: Vec<&str> = ["--arch", "lite"].into_iter().chain(settings).collect();
+    experiment.train("killed", &[&arguments[..], &["--time-budget", "0s"]].concat());
+    // As if it had once been further, and what was written there were lost.
+    let checkpoints = experiment.run_folder("killed", "lite").join("checkpoints");
+    fs::create_dir(checkpoints.join("00000080")).unwrap();
+    fs::write(checkpoints.join("00000080/manifest.json"), "damaged").unwrap();
+    assert!(kill(&experiment, &arguments, |_| newest_but(&checkpoints, 80) >= 6));
+    let (_, said) = experiment.train("killed", &arguments);
+    assert!(said.contains("resuming after update "), "{said}");
+    experiment.train("whole", &arguments);
+    let model = |runs| fs::read(experiment.run_folder(runs, "lite").join("model.safetensors")).unwrap();
+    assert!(model("killed") == model("whole"));
 }
 
 /// A limit on the size of files stands in for a full disk: writing fails in the middle of the optimiser's state.

@@ -115,7 +115,7 @@ pub struct Measurement {
     pub noise: Option<Noise>,
 }
 
-/// A vocabulary whose size a definition does not fix.
+/// Why the sizes of vocabularies are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum SizeError {
     /// The definition cannot be read.
@@ -124,6 +124,9 @@ pub enum SizeError {
     /// The corpus decides.
     #[error("`{0}`: the size of its vocabulary depends on the corpus; give it with --vocabulary")]
     Unknown(String),
+    /// More than there are sides.
+    #[error("--vocabulary: found {0} sizes, expected one for both sides, or SOURCE,TARGET")]
+    Given(usize),
 }
 
 /// The sizes of a definition's vocabularies; `given` (one for both sides, or source and target) overrides them.
@@ -131,7 +134,8 @@ pub fn vocabulary_sizes(definition: &Definition, given: &[usize]) -> Result<Voca
     match *given {
         [both] => return Ok(VocabularySizes::joint(both)),
         [source, target] => return Ok(VocabularySizes { source, target }),
-        _ => {}
+        [] => {}
+        _ => return Err(SizeError::Given(given.len())),
     }
     let data: DataConfig = definition.section("data")?;
     let size = match data.tokeniser.kind {

@@ -100,24 +100,31 @@ impl Row {
     }
 }
 
-/// A command line for a workload: words apart by spaces, in which `{KEY}` is what ours prints under that key.
+/// A command line for a workload: words apart by spaces, in which every `{KEY}` is what ours prints under that key.
 ///
 /// # Errors
 ///
 /// A key that ours does not print.
 pub fn command_of(template: &str, ours: &Json) -> Result<Vec<String>, UnknownKey> {
-    let words = template.split_whitespace().map(|word| {
-        let Some((before, rest)) = word.split_once('{') else {
-            return Ok(word.to_owned());
-        };
-        let (key, after) = rest.split_once('}').unwrap_or((rest, ""));
+    template.split_whitespace().map(|word| filled(word, ours)).collect()
+}
+
+/// A word with a value in the place of each key.
+fn filled(word: &str, ours: &Json) -> Result<String, UnknownKey> {
+    let mut filled = String::new();
+    let mut rest = word;
+    while let Some((before, behind)) = rest.split_once('{') {
+        let (key, after) = behind.split_once('}').unwrap_or((behind, ""));
+        filled.push_str(before);
         match ours.get(key) {
-            Some(Json::String(value)) => Ok(format!("{before}{value}{after}")),
-            Some(value @ Json::Number(_)) => Ok(format!("{before}{value}{after}")),
-            _ => Err(UnknownKey(key.to_owned())),
+            Some(Json::String(value)) => filled.push_str(value),
+            Some(Json::Number(value)) => filled.push_str(&value.to_string()),
+            _ => return Err(UnknownKey(key.to_owned())),
         }
-    });
-    words.collect()
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
 }
 
 /// A key in a command line that has no value.
@@ -147,11 +154,16 @@ mod tests {
         let ours = json!({ "d_model": 128, "arch": "lite", "seconds": [1.0] });
         let command = command_of("python3 peer.py --d-model {d_model} --arch={arch}", &ours).unwrap();
         assert_eq!(command, ["python3", "peer.py", "--d-model", "128", "--arch=lite"]);
+        let command = command_of("{arch}-{d_model}.sh --size={d_model}x{d_model}", &ours).unwrap();
+        assert_eq!(command, ["lite-128.sh", "--size=128x128"]);
         for key in ["width", "seconds"] {
-            assert_eq!(
-                command_of(&format!("peer {{{key}}}"), &ours),
-                Err(UnknownKey(key.to_owned()))
-            );
+            for template in [format!("peer {{{key}}}"), format!("peer {{arch}}{{{key}}}")] {
+                assert_eq!(
+                    command_of(&template, &ours),
+                    Err(UnknownKey(key.to_owned())),
+                    "{template}"
+                );
+            }
         }
     }
 

@@ -13,7 +13,8 @@ pub(super) fn prepare(
     device: &Device,
 ) -> Result<Box<dyn FnMut()>, ConfigError> {
     let (config, sizes) = (workload.model.clone(), workload.sizes);
-    let translator = Translator::new(workload.precision.of(config.init(sizes, device)?), &config, device);
+    let model = workload.precision.of(config.init(sizes, device)?, &config)?;
+    let translator = Translator::new(model, &config, device);
     let (batch, source_length, target_length) = (workload.batch, workload.source_length, workload.target_length);
     let decode = DecodeConfig {
         beam: if workload.task == Task::Greedy {

@@ -10,7 +10,7 @@ use lite_model::{LanguageModel, Task};
 
 use crate::evaluate::{EvaluateError, Split, decode_split, evaluate_language_model, perplexity_of};
 use crate::metrics::bootstrap::Bootstrap;
-use crate::metrics::{Lines, Metric};
+use crate::metrics::{Lines, Metric, less_is_better};
 use crate::precision::Precision;
 use crate::run::{OpenError, Run};
 
@@ -54,10 +54,11 @@ impl Judge<'_> {
 
     /// The name of the score that decides, and whether less of it is better.
     pub fn main_score(&self) -> (&'static str, bool) {
-        match self.run.model_config.task {
-            Task::Seq2Seq => (self.main_metric().name(), self.main_metric() == Metric::Ter),
-            Task::LanguageModel => ("perplexity", true),
-        }
+        let name = match self.run.model_config.task {
+            Task::Seq2Seq => self.main_metric().name(),
+            Task::LanguageModel => "perplexity",
+        };
+        (name, less_is_better(name))
     }
 
     fn main_metric(&self) -> Metric {
@@ -147,7 +148,7 @@ impl Judge<'_> {
             .map_err(OpenError::from)?;
         let model = load_from(model, weights, Path::new(PLACE)).map_err(OpenError::Packed)?;
         Ok(decode_split(
-            &precision.of(model),
+            &precision.of(model, model_config).map_err(OpenError::from)?,
             model_config,
             self.prepared,
             split,

@@ -8,6 +8,7 @@ use lite_data::DataError;
 use lite_model::error::{ConfigError, WeightsError};
 
 use super::torch::TorchError;
+use crate::decode::DecodeConfigError;
 
 /// What is wrong with a checkpoint or with what comes with it: the place, what was found, what was expected.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,14 @@ pub enum ImportError {
         path: PathBuf,
         /// Which key.
         error: ConfigError,
+    },
+    /// An exported model's search.
+    #[error("`{}`: {error}", path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// Which key.
+        error: DecodeConfigError,
     },
     /// No dictionary was given.
     #[error(
@@ -96,7 +105,7 @@ pub enum ImportError {
     /// The weights cannot be written.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A dictionary cannot be read, or a file cannot be written.
+    /// A dictionary cannot be read, a file cannot be written, or the `[data]` of an exported model is wrong.
     #[error(transparent)]
     Data(#[from] DataError),
 }

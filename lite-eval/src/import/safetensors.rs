@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use experiments::{RunDefinition, RunFolder, write_directory};
-use lite_data::{Tokeniser, Vocabulary};
+use lite_data::{DataConfig, Tokeniser, Vocabulary};
 use lite_model::{ModelConfig, VocabularySizes, weights};
 
 use super::{ImportError, Imported, refuse_existing};
+use crate::decode::DecodeConfig;
 use crate::export::safetensors::{CONFIG, MODEL, TOKENISER, dictionaries, languages};
-use crate::limits::{Refused, check_model};
+use crate::limits::{Refused, check_data, check_model};
 use crate::run::seal_weights;
 
 /// Makes a run folder of `input`. If anything is wrong with it, nothing is left behind.
@@ -16,6 +17,13 @@ pub fn import_safetensors(input: &Path, output: &Path) -> Result<Imported, Impor
     refuse_existing(output)?;
     let definition = RunDefinition::read(&input.join(CONFIG))?;
     let config: ModelConfig = definition.section("arch")?;
+    let data: DataConfig = definition.section("data")?;
+    check_data(&data)?;
+    let decode: DecodeConfig = definition.section("decode")?;
+    decode.validate().map_err(|error| ImportError::Decode {
+        path: input.join(CONFIG),
+        error,
+    })?;
     let tokeniser = Tokeniser::load(&input.join(TOKENISER))?;
     let names = dictionaries(config.task, languages(&definition.definition));
     let [source, target] = names.map(|name| Vocabulary::load(&input.join(name)));

@@ -305,9 +305,13 @@ impl LiteFile {
         let decode: DecodeConfig = definition.section("decode").map_err(in_table)?;
         let model: ModelConfig = definition.section("arch").map_err(in_table)?;
         let sizes = architecture.vocabulary_sizes;
-        limits::check_decode(&decode).map_err(|error| LiteFileError::Decode {
+        decode.validate().map_err(|error| LiteFileError::Decode {
             path: path.into(),
             error,
+        })?;
+        limits::check_data(&data).map_err(|error| LiteFileError::Data {
+            path: path.into(),
+            error: Box::new(error),
         })?;
 
         let weights = container.plain(WEIGHTS).map_err(in_container)?;

@@ -7,6 +7,10 @@ use rayon::prelude::*;
 use super::tokenised::{self, Statistics};
 use super::{Metric, MetricError, MetricSettings, chrf, compound, rouge, sacre, ter};
 
+/// The largest table of the words of a hypothesis against those of its reference. TER and ROUGE-Lsum lay it out in memory, TER
+/// with 16 bytes a cell, and lines are scored side by side.
+pub(super) const MOST_CELLS: usize = 9_000_000;
+
 /// The numbers of each line for one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lines {
@@ -26,6 +30,7 @@ impl Lines {
         settings: &MetricSettings,
     ) -> Result<Self, MetricError> {
         check_parallel(hypotheses, references)?;
+        check_lengths(metric, hypotheses, references, settings)?;
         let lowercase = settings.lowercase;
         let (signature, width, rows) = match metric {
             Metric::Bleu => {
@@ -153,4 +158,36 @@ fn check_parallel(hypotheses: &[String], references: &[String]) -> Result<(), Me
     } else {
         Ok(())
     }
+}
+
+/// Refuses lines whose table of words would be too large, where the metric has one.
+fn check_lengths(
+    metric: Metric,
+    hypotheses: &[String],
+    references: &[String],
+    settings: &MetricSettings,
+) -> Result<(), MetricError> {
+    if !matches!(metric, Metric::Ter | Metric::RougeLSum) {
+        return Ok(());
+    }
+    let n_words = |text: &str| match metric {
+        Metric::Ter => ter::n_words(text),
+        _ => rouge::n_words(text, settings.stem),
+    };
+    for (i, (hypothesis, reference)) in hypotheses.iter().zip(references).enumerate() {
+        // A word has a byte or more.
+        if hypothesis.len().saturating_mul(reference.len()) <= MOST_CELLS {
+            continue;
+        }
+        let (hypothesis, reference) = (n_words(hypothesis), n_words(reference));
+        if hypothesis.saturating_mul(reference) > MOST_CELLS {
+            return Err(MetricError::TooLong {
+                line: i + 1,
+                hypothesis,
+                reference,
+                metric: metric.name(),
+            });
+        }
+    }
+    Ok(())
 }

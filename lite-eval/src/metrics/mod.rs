@@ -20,6 +20,7 @@ pub mod tokenised;
 
 pub use experiments::Score;
 pub use lines::Lines;
+use lines::MOST_CELLS;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What `evaluate` and `metrics` can compute.
@@ -110,6 +111,11 @@ impl Metric {
     }
 }
 
+/// Whether less is better of the score that a report has under this name: of edits, and of a perplexity.
+pub fn less_is_better(name: &str) -> bool {
+    name == Metric::Ter.name() || name.contains("perplexity")
+}
+
 /// Reads a list of keys; one that stands for several puts all of them in its place.
 pub(crate) fn metrics_of_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Metric>, D::Error> {
     let mut metrics = Vec::new();
@@ -162,6 +168,35 @@ pub enum MetricError {
     /// There is nothing to score.
     #[error("no lines to score")]
     Empty,
+    /// A line would take more memory than its score is worth.
+    #[error(
+        "line {line}: found {hypothesis} words against {reference} of the reference, expected a product of at most \
+         {MOST_CELLS} for {metric}"
+    )]
+    TooLong {
+        /// Which line, from 1.
+        line: usize,
+        /// Words of its hypothesis.
+        hypothesis: usize,
+        /// Words of its reference.
+        reference: usize,
+        /// The name of the metric that compares each with each.
+        metric: &'static str,
+    },
+}
+
+impl MetricError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::TooLong { .. } => Some(
+                "name other scores: with --metrics (and --differences-by) of `lite-eval metrics`, elsewhere as \
+                 `metrics` in the definition's [decode]"
+                    .into(),
+            ),
+            Self::Unequal { .. } | Self::Empty => None,
+        }
+    }
 }
 
 /// Scores parallel lines.

@@ -69,6 +69,11 @@ impl Rouge {
     }
 }
 
+/// Words as they are compared.
+pub(super) fn n_words(text: &str, stem: bool) -> usize {
+    Tokenizer::new(stem).tokenize(text).len()
+}
+
 /// The score of added rows: the mean of the lines.
 pub(super) fn value(sums: &[f64]) -> f64 {
     sums[0] / sums[1]

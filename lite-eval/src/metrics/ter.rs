@@ -12,6 +12,11 @@ pub(super) fn signature() -> String {
     Ter::default().signature(1)
 }
 
+/// Words as they are compared.
+pub(super) fn n_words(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
 pub(super) fn line(hypothesis: &str, reference: &String) -> [f64; WIDTH] {
     let score = Ter::default().sentence_score(hypothesis, std::slice::from_ref(reference));
     [score.num_edits as f64, score.ref_length]

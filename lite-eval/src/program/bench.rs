@@ -4,6 +4,7 @@ mod pair;
 mod scale;
 mod workload;
 
+use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
@@ -128,6 +129,7 @@ fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
     if arguments.json {
         return print_json(&described);
     }
+    let mut out = io::stdout().lock();
     for (key, value) in described.as_object().into_iter().flatten() {
         let value = match value {
             Json::Number(number) if number.is_f64() => format!("{:.4}", number.as_f64().unwrap_or_default()),
@@ -135,7 +137,7 @@ fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
             Json::Array(_) | Json::Object(_) | Json::Null => continue,
             other => other.to_string(),
         };
-        println!("{key:22} {value}");
+        writeln!(out, "{key:22} {value}")?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `lite-eval compress`: a run as one small file, and the record of what each step cost.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -144,8 +144,7 @@ impl Arguments {
         if is_imported || self.no_scores && self.is_given() && self.fine_tune.is_none() {
             return Ok(None);
         }
-        let prepared = self.corpus.prepare_for(&run.text, &run.data, &self.run, progress)?;
-        Ok(Some(prepared))
+        Ok(Some(self.corpus.prepare_for(run, &self.run, progress)?))
     }
 
     fn is_given(&self) -> bool {
@@ -190,6 +189,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         sensitivity,
         start: arguments.start_name(),
         fine_tune: arguments.fine_tune.unwrap_or(0),
+        fine_tune_rate: arguments
+            .fine_tune
+            .filter(|&updates| updates > 0)
+            .map(|_| arguments.fine_tune_rate),
     };
     let maker = Steps {
         run: &run,
@@ -232,8 +235,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
         return print_json(&record);
     }
-    print!("{}", steps_table(&[&record]).render(Format::Text));
-    Ok(())
+    let table = steps_table(&[&record]).render(Format::Text);
+    Ok(write!(io::stdout().lock(), "{table}")?)
 }
 
 /// The sensitivity that was given or that the scan finds, and what the scan saw.

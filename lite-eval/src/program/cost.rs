@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use experiments::Definition;
 use lite_eval::cost::{CostRow, Quantity, Request, parts, published, rows, totals};
 use lite_eval::text_table;
-use lite_model::cost::{Convention, Lengths, PAPER_LENGTH};
+use lite_model::cost::Convention;
 
 use super::print_json;
 
@@ -87,10 +87,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn all_rows(arguments: &Arguments) -> anyhow::Result<Vec<CostRow>> {
-    let lengths = [arguments.source_length, arguments.target_length];
-    let [source, target] = lengths.map(|length| length.unwrap_or(PAPER_LENGTH));
     let request = Request {
-        lengths: (lengths != [None, None]).then_some(Lengths { source, target }),
+        source_length: arguments.source_length,
+        target_length: arguments.target_length,
         vocabulary: arguments.vocabulary.clone(),
     };
     let selected = if arguments.paper {

@@ -1,12 +1,20 @@
 //! What a person sees when something fails: the cause, and a hint where there is one.
 
+use std::error::Error;
 use std::io;
 
 use experiments::{DefinitionError, RunError};
 use lite_data::DataError;
+use lite_eval::bench::SizeError;
+use lite_eval::compare::CompareError;
+use lite_eval::compress::score::JudgeError;
 use lite_eval::compress::tune::NoTrainer;
+use lite_eval::cost::CostError;
 use lite_eval::device::DeviceError;
+use lite_eval::evaluate::EvaluateError;
+use lite_eval::export::ExportError;
 use lite_eval::import::ImportError;
+use lite_eval::metrics::MetricError;
 use lite_eval::run::OpenError;
 
 use super::compress::NothingToScan;
@@ -36,7 +44,10 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = shown_instead(cause) {
+        return hint(error);
+    }
     if let Some(error) = cause.downcast_ref::<DeviceError>() {
         return error.hint();
     }
@@ -52,6 +63,12 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<ImportError>() {
         return error.hint();
     }
+    if let Some(error) = cause.downcast_ref::<MetricError>() {
+        return error.hint();
+    }
+    if let Some(CostError::SourceLength { .. }) = cause.downcast_ref::<CostError>() {
+        return Some("give the length of its text with --target-length".into());
+    }
     if cause.is::<NothingToScan>() {
         return Some("say how much becomes zero: --sparsity 0.44 is the paper's, --sparsity 0 prunes nothing".into());
     }
@@ -59,17 +76,73 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return Some("build it with `cargo build -p lite-train`, or leave --fine-tune out".into());
     }
     match cause.downcast_ref::<OpenError>()? {
-        OpenError::Run(error) => run_hint(error),
-        OpenError::Definition(error) => definition_hint(error),
-        OpenError::Data(error) => error.hint(),
-        OpenError::Altered { .. } | OpenError::Weights(_) => {
-            Some("start the run again with lite-train: it goes on from its last good checkpoint".into())
-        }
+        OpenError::Altered { .. } | OpenError::Weights(_) => Some(
+            "start the run again with lite-train, which goes on from its last good checkpoint, or import it again"
+                .into(),
+        ),
         OpenError::Model(error) if error.key == "task" => {
             Some("translate, score and evaluate take a run that translates, perplexity one of a language model".into())
         }
         OpenError::File(_) => Some("a .lite file is made by `lite-eval compress`; copy or make it again".into()),
-        OpenError::Decode(_) | OpenError::Model(_) | OpenError::Packed(_) => None,
+        OpenError::Run(_)
+        | OpenError::Definition(_)
+        | OpenError::Data(_)
+        | OpenError::Decode(_)
+        | OpenError::Model(_)
+        | OpenError::Packed(_) => None,
+    }
+}
+
+/// The error that a transparent one shows in its own place. Among the causes it does not stand: they go on behind it.
+fn shown_instead<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(error) = cause.downcast_ref::<OpenError>() {
+        return match error {
+            OpenError::Run(error) => Some(error),
+            OpenError::Definition(error) => Some(error),
+            OpenError::Data(error) => Some(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<ExportError>() {
+        return match error {
+            ExportError::Open(error) => Some(&**error),
+            ExportError::Run(error) => Some(error),
+            ExportError::Data(error) => Some(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<ImportError>() {
+        return match error {
+            ImportError::Definition(error) => Some(error),
+            ImportError::Run(error) => Some(error),
+            ImportError::Data(error) => Some(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<JudgeError>() {
+        return match error {
+            JudgeError::Open(error) => Some(&**error),
+            JudgeError::Evaluate(error) => Some(error),
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<EvaluateError>() {
+        return match error {
+            EvaluateError::Data(error) => Some(error),
+            EvaluateError::Metric(error) => Some(error),
+            EvaluateError::Perplexity(_) => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<CompareError>() {
+        return match error {
+            CompareError::Record(error) => Some(error),
+            CompareError::Definition(error) => Some(error),
+            _ => None,
+        };
+    }
+    match (cause.downcast_ref::<CostError>(), cause.downcast_ref::<SizeError>()) {
+        (Some(CostError::Size(error)), _) => Some(error),
+        (Some(CostError::Definition(error)), _) | (_, Some(SizeError::Definition(error))) => Some(error),
+        _ => None,
     }
 }
 
@@ -83,5 +156,31 @@ fn run_hint(error: &RunError) -> Option<String> {
             Some("a run folder is runs/EXPERIMENT/ARCHITECTURE, made by `lite-train --exp EXPERIMENT`".into())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transparent_error_has_the_hint_of_what_it_shows() {
+        let data = || DataError::Config {
+            message: "wrong".into(),
+            hint: "do this".into(),
+        };
+        let errors: [anyhow::Error; 7] = [
+            data().into(),
+            OpenError::from(data()).into(),
+            EvaluateError::from(data()).into(),
+            ImportError::from(data()).into(),
+            ExportError::from(OpenError::from(data())).into(),
+            JudgeError::from(OpenError::from(data())).into(),
+            JudgeError::from(EvaluateError::from(data())).into(),
+        ];
+        for error in errors {
+            let error = error.context("somewhere");
+            assert_eq!(error.chain().find_map(hint).as_deref(), Some("do this"), "{error:?}");
+        }
     }
 }

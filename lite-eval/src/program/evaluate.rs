@@ -74,9 +74,7 @@ fn evaluate_run<M>(arguments: &Arguments, run: &Run<M>, device: &Device, evaluat
         .into());
     }
     let progress = Stderr::default();
-    let prepared = arguments
-        .corpus
-        .prepare_for(&run.text, &run.data, arguments.model.path()?, &progress)?;
+    let prepared = arguments.corpus.prepare_for(run, arguments.model.path()?, &progress)?;
     let split = arguments.split.into();
     let found = evaluate(
         &run.model,

@@ -26,7 +26,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lite_data::{DataConfig, PrepareOptions, Prepared, Progress, prepare};
 use lite_eval::device::DeviceName;
 use lite_eval::metrics::bootstrap::Bootstrap;
-use lite_eval::run::Text;
+use lite_eval::run::Run;
+use lite_eval::text_table::{Format, TextTable};
+use lite_model::Task;
 
 /// Translates, scores and compares what lite-train trained.
 #[derive(Parser, Debug)]
@@ -141,22 +143,30 @@ impl CorpusArguments {
         Ok(prepare(config, &options, progress)?)
     }
 
-    /// The corpus of a model, which is held to the model's tokeniser and vocabulary. `path` is named in errors.
-    fn prepare_for(
-        &self,
-        text: &Text,
-        config: &DataConfig,
-        path: &Path,
-        progress: &dyn Progress,
-    ) -> anyhow::Result<Prepared> {
-        let prepared = self.prepare(config, progress)?;
-        anyhow::ensure!(
-            prepared.tokeniser.bytes() == text.tokeniser.bytes()
-                && prepared.target_vocabulary.to_text() == text.target.to_text(),
-            "`{}` was trained with another tokeniser or vocabulary than `{}` holds",
-            path.display(),
-            prepared.root.display()
-        );
+    /// The corpus of a run, which is held to the run's tokeniser and vocabularies. `path` is named in errors.
+    fn prepare_for<M>(&self, run: &Run<M>, path: &Path, progress: &dyn Progress) -> anyhow::Result<Prepared> {
+        let prepared = self.prepare(&run.data, progress)?;
+        let text = &run.text;
+        // A language model reads targets alone.
+        let has_source = run.model_config.task == Task::Seq2Seq;
+        for (what, is_the_same) in [
+            ("tokeniser", prepared.tokeniser.bytes() == text.tokeniser.bytes()),
+            (
+                "source vocabulary",
+                !has_source || prepared.source_vocabulary.to_text() == text.source.to_text(),
+            ),
+            (
+                "target vocabulary",
+                prepared.target_vocabulary.to_text() == text.target.to_text(),
+            ),
+        ] {
+            anyhow::ensure!(
+                is_the_same,
+                "`{}` was trained with another {what} than `{}` holds",
+                path.display(),
+                prepared.root.display()
+            );
+        }
         Ok(prepared)
     }
 }
@@ -208,36 +218,19 @@ fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 
 /// Prints a table whose first column is text and whose others are numbers.
 fn print_table(header: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([header[column].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let mut out = io::stdout().lock();
-    let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
-    for row in std::iter::once(&header).chain(rows) {
-        let cells = row.iter().zip(&widths).enumerate();
-        let cells: Vec<String> = cells
-            .map(|(i, (cell, &width))| {
-                if i == 0 {
-                    format!("{cell:<width$}")
-                } else {
-                    format!("{cell:>width$}")
-                }
-            })
-            .collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
+    let mut table = TextTable::new(header, 1);
+    rows.iter().for_each(|row| table.push(row.clone()));
+    Ok(write!(io::stdout().lock(), "{}", table.render(Format::Text))?)
 }
 
 /// The lines of a text file. Invalid UTF-8 is an error that names its line.
 fn read_lines(path: &Path) -> anyhow::Result<Vec<String>> {
     let bytes = std::fs::read(path).with_context(|| format!("`{}`", path.display()))?;
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    // A file of one line break has one line, and it is empty.
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let lines = bytes.split(|&byte| byte == b'\n').enumerate();
     lines
         .map(|(i, line)| text_line(line, &format!("`{}`", path.display()), i + 1))

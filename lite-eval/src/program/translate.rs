@@ -93,7 +93,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         // The batches are part of the result, and they are cut from all lines in the order of their lengths.
         usize::MAX
     } else {
-        BATCHES_READ * config.batch_size
+        config.batch_size.saturating_mul(BATCHES_READ)
     };
     let mut input = stdin.lock();
     let mut first = 0;

@@ -64,10 +64,30 @@ pub fn steps_table(records: &[&CompressionRecord]) -> TextTable {
     table
 }
 
-/// A step's name, with how long its training was.
+/// Where k-means begins by default.
+const START: &str = "linear";
+/// The first learning rate of training by default, as a share of the highest of the run. Older records do not name it.
+const RATE: f64 = 0.1;
+
+/// A step's name, with how long its training was, and where k-means began if it was elsewhere than by default.
 pub fn shown_name(record: &CompressionRecord, step: &CompressionStep) -> String {
-    let updates = format!("{} updates", thousands(record.settings.fine_tune));
-    step.name.replace("training", &updates)
+    let updates = format!("{} updates{}", thousands(record.settings.fine_tune), rate(record));
+    let name = step.name.replace("training", &updates);
+    let start = &record.settings.start;
+    // Floats have no codes.
+    if start == START || !name.contains("bits") {
+        return name;
+    }
+    match name.split_once(" + ") {
+        Some((codes, rest)) => format!("{codes} from a {start} start + {rest}"),
+        None => format!("{name} from a {start} start"),
+    }
+}
+
+/// The learning rate of training, where it was another than by default.
+fn rate(record: &CompressionRecord) -> String {
+    let rate = record.settings.fine_tune_rate.filter(|&rate| rate != RATE);
+    rate.map_or_else(String::new, |rate| format!(" from {rate} of the rate"))
 }
 
 /// Both sizes, each with how many times smaller that is than the model itself and than the baseline.
@@ -173,8 +193,11 @@ fn settings(record: &CompressionRecord) -> String {
         false => ", found on the validation set",
     };
     format!(
-        "sensitivity {:.2}{scanned}; k-means from a {} start; {} updates of training",
-        settings.sensitivity, settings.start, settings.fine_tune
+        "sensitivity {:.2}{scanned}; k-means from a {} start; {} updates of training{}",
+        settings.sensitivity,
+        settings.start,
+        settings.fine_tune,
+        rate(record)
     )
 }
 
@@ -197,6 +220,8 @@ pub(crate) fn newest(records: &[(PathBuf, CompressionRecord)]) -> Vec<&Compressi
             settings.embedding_bits,
             settings.fine_tune,
             (settings.sensitivity * 1e6) as u64,
+            &settings.start,
+            settings.fine_tune_rate.map_or(0, |rate| ((rate - RATE) * 1e9) as i64),
         );
         let place = chosen.entry(key).or_insert(record);
         if record.date >= place.date {

@@ -153,6 +153,31 @@ fn a_bootstrap_of_the_translations_that_are_shown_stands_beside_their_difference
 }
 
 #[test]
+fn scores_of_other_data_have_no_difference() {
+    let (path, mut lite) = record("lite", "2026-01-01T00:00:00Z", 60.0, Status::Finished);
+    lite.data_hash = "cd".into();
+    let records = [
+        (path, lite),
+        record("transformer", "2026-01-01T00:00:00Z", 58.0, Status::Finished),
+    ];
+    let document = document(&records, &[]);
+    let expected = "- lite against transformer: no difference, since their data are not the same (cd and ab)\n";
+    assert!(document.contains(expected) && !document.contains("+2.00"), "{document}");
+}
+
+#[test]
+fn fewer_edits_are_better() {
+    let of_edits = |arch: &str, value: f64| {
+        let (path, mut record) = record(arch, "2026-01-01T00:00:00Z", value, Status::Finished);
+        record.scores[0].name = "TER".into();
+        (path, record)
+    };
+    let document = document(&[of_edits("lite", 40.0), of_edits("transformer", 42.5)], &[]);
+    let expected = "- lite against transformer: -2.50 TER (lower is better) at 0.83 times its Mult-Adds\n";
+    assert!(document.contains(expected), "{document}");
+}
+
+#[test]
 fn a_readme_is_filled_between_its_markers_and_then_stays() {
     let readme = "# A\n<!-- table:multi30k-enfr -->\nold\n<!-- end -->\nb\n<!-- table:other -->\n<!-- end -->\n";
     let filled = fill(readme, &records(), &[], &[], &[]).unwrap();

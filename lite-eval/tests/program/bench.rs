@@ -1,6 +1,7 @@
 //! What `lite-eval bench` prints and writes; its times are looked at by nobody here.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use super::{program, stderr, stdout};
 
@@ -94,6 +95,36 @@ fn growth_is_written_with_its_figure() {
     assert!(out.path().join("scale-greedy-length.svg").exists());
 }
 
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let sizes = [
+        "--d-model",
+        "16",
+        "--vocab",
+        "40",
+        "--batch",
+        "1",
+        "--threads",
+        "1",
+        "--steps",
+        "1",
+    ];
+    for arguments in [
+        &["bench", "greedy", "--layers", "1"][..],
+        &["bench", "pair", "--task", "greedy", "--rounds", "1", "--out", out],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
+        command.args(arguments).args(sizes);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {message}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn workloads_are_timed_beside_another_program() {
@@ -114,6 +145,7 @@ fn workloads_are_timed_beside_another_program() {
     };
     let beside = format!("Peer=sh {} {{d_model}} {{dtype}}", peer.display());
     let table = stdout(&pair(&beside).code(0));
+    assert!(!folder.path().join("tiny.json.part").exists());
     assert!(table.contains("Peer f32, s"), "{table}");
     let record = fs::read(folder.path().join("tiny.json")).unwrap();
     let pairs: lite_eval::bench::pair::Pairs = serde_json::from_slice(&record).unwrap();

@@ -1,6 +1,6 @@
 //! Parameters and Mult-Adds as they are printed.
 
-use super::{program, stdout};
+use super::{program, stderr, stdout};
 
 #[test]
 fn cost_shows_the_paper_beside_ours() {
@@ -48,4 +48,43 @@ fn cost_shows_every_row_of_the_paper() {
     ];
     let text = stdout(&program(&["cost"]).args(arguments).assert().code(0));
     insta::assert_snapshot!("cost-lengths", text);
+}
+
+#[test]
+fn a_length_that_is_not_given_is_the_publications() {
+    let tokens = |experiment: &str, arguments: &[&str]| -> Vec<(u64, u64)> {
+        let command = ["cost", "--exp", experiment, "--arch", "lite", "--json"];
+        let rows = stdout(&program(&command).args(arguments).assert().code(0));
+        let rows = rows.lines().map(|row| {
+            let row: serde_json::Value = serde_json::from_str(row).unwrap();
+            let length = |key: &str| row[key].as_u64().unwrap();
+            (length("source_length"), length("target_length"))
+        });
+        rows.collect()
+    };
+    // Summaries of 60 tokens, of articles of three lengths.
+    assert_eq!(tokens("cnndm-800M", &["--source-length", "100"]), [(100, 60)]);
+    assert_eq!(
+        tokens("cnndm-800M", &["--target-length", "40"]),
+        [(30, 40), (100, 40), (1000, 40)]
+    );
+    assert_eq!(tokens("quick", &["--source-length", "100"]), [(100, 30)]);
+    assert_eq!(tokens("wikitext103-1150M", &["--target-length", "64"]), [(0, 64)]);
+}
+
+#[test]
+fn what_cannot_be_counted_is_refused() {
+    for (arguments, expected) in [
+        (
+            &["--exp", "wikitext103-1150M", "--source-length", "100"][..],
+            "error: wikitext103-1150M, [arch.lite]: found --source-length 100, expected none: a language model has no \
+             source\nhint: give the length of its text with --target-length\n",
+        ),
+        (
+            &["--exp", "quick", "--vocabulary", "1000,2000,3000"],
+            "error: --vocabulary: found 3 sizes, expected one for both sides, or SOURCE,TARGET\n",
+        ),
+    ] {
+        assert_eq!(stderr(&program(&["cost"]).args(arguments).assert().code(1)), expected);
+    }
 }

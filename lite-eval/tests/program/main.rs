@@ -102,6 +102,19 @@ fn errors_offer_what_was_probably_meant() {
             1,
             "`nowhere` is no run folder: `definition.json` is missing in it\nhint: ",
         ),
+        (
+            &[
+                "export",
+                "--run",
+                "nowhere",
+                "--format",
+                "safetensors",
+                "--out",
+                "nothing",
+            ],
+            1,
+            "`nowhere` is no run folder: `definition.json` is missing in it\nhint: ",
+        ),
         (&["translate"], 2, "--run <DIR>"),
         (
             &["metrics", "--hypotheses", "nowhere", "--references", "nowhere"],

@@ -99,6 +99,22 @@ fn a_system_has_an_interval() {
 }
 
 #[test]
+fn an_empty_line_is_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for (hypotheses, references, n) in [("\n", "a\n", 1), ("\n\n", "a\nb\n", 2), ("a\n\n", "a\nb", 2)] {
+        let [left, right] = [("left", hypotheses), ("right", references)].map(|(name, text)| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        });
+        let mut command = program(&["metrics", "--metrics", "rouge1", "--json", "--hypotheses"]);
+        command.arg(left).arg("--references").arg(right);
+        let json: serde_json::Value = serde_json::from_str(&stdout(&command.assert().code(0))).unwrap();
+        assert_eq!(json["lines"], n, "{hypotheses:?}");
+    }
+}
+
+#[test]
 fn what_metrics_cannot_compare_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
@@ -108,6 +124,7 @@ fn what_metrics_cannot_compare_is_named() {
     };
     let (two, three) = (file("two", b"a\nb\n"), file("three", b"a\nb\nc\n"));
     let (empty, broken) = (file("empty", b""), file("broken", b"a\nb\xff\n"));
+    let long = file("long", "a ".repeat(4000).as_bytes());
     let baseline = |path: &str| format!("--hypotheses {two} --references {two} --baseline {path}");
     for (arguments, code, expected) in [
         (
@@ -131,6 +148,14 @@ fn what_metrics_cannot_compare_is_named() {
             baseline(&broken),
             1,
             format!("error: `{broken}` line 2: byte 2 is 0xff, which is no UTF-8"),
+        ),
+        (
+            format!("--hypotheses {long} --references {long} --metrics ter"),
+            1,
+            format!(
+                "error: `{long}` against `{long}`: line 1: found 4000 words against 4000 of the reference, expected a product \
+                 of at most 9000000 for TER\nhint: name other scores: with --metrics"
+            ),
         ),
         (
             format!("--hypotheses {two} --references {two} --metrics rogue"),

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::assert::Assert;
+use experiments::{RunDefinition, RunFolder};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::untrained::untrained;
@@ -130,7 +132,11 @@ fn altered_weights_are_named() {
     fs::write(&path, &bytes).unwrap();
     let altered = stderr(&translate(&run, &[], "le\n").code(1));
     let start = format!("error: weights `{}` were altered: found sha256 ", path.display());
-    assert!(altered.starts_with(&start) && altered.contains("\nhint: "), "{altered}");
+    assert!(altered.starts_with(&start), "{altered}");
+    assert!(
+        altered.contains("\nhint: ") && altered.contains("or import it again"),
+        "{altered}"
+    );
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(stderr(&translate(&run, &[], "le\n").code(1)).starts_with(&start));
 }
@@ -189,5 +195,64 @@ fn a_run_is_evaluated_and_its_scores_are_those_of_its_hypotheses() {
     let scored: serde_json::Value = serde_json::from_str(&scored).unwrap();
     for score in written["scores"].as_array().unwrap() {
         assert!(scored["scores"].as_array().unwrap().contains(score), "{score}");
+    }
+}
+
+#[test]
+fn a_corpus_that_numbers_sources_otherwise_is_refused() {
+    let (root, run) = run_with(&["data.vocabulary.joined=false"]);
+    let data = root.path().join("data");
+    let evaluate = || {
+        let mut command = program(&["evaluate", "--offline", "--run", run.to_str().unwrap()]);
+        command.arg("--data").arg(&data).assert()
+    };
+    evaluate().code(0);
+    // The same pieces the other way round.
+    let path = RunFolder::open(&run).unwrap().source_vocabulary();
+    let pieces = fs::read_to_string(&path).unwrap();
+    let pieces: String = pieces.lines().rev().flat_map(|line| [line, "\n"]).collect();
+    fs::write(&path, pieces).unwrap();
+    let message = stderr(&evaluate().code(1));
+    let expected = format!("`{}` was trained with another source vocabulary than `", run.display());
+    assert!(message.contains(&expected), "{message}");
+}
+
+#[test]
+fn what_no_search_needs_is_refused() {
+    let (_root, run) = run();
+    for (flag, value, expected) in [
+        (
+            "--beam",
+            "1099511627776",
+            "error: decode.beam: found 1099511627776, expected 1024 or less\n",
+        ),
+        (
+            "--batch-size",
+            "2305843009213693952",
+            "error: decode.batch_size: found 2305843009213693952, expected 1048576 or less\n",
+        ),
+    ] {
+        assert_eq!(stderr(&translate(&run, &[flag, value], "le\n").code(1)), expected);
+    }
+    let path = run.join("definition.json");
+    let definition = RunDefinition::read(&path).unwrap();
+    for (section, changes, expected) in [
+        (
+            "decode",
+            json!({ "beam": 1u64 << 40 }),
+            "error: decode.beam: found 1099511627776, expected 1024 or less\n",
+        ),
+        (
+            "data",
+            json!({ "long_sources": "cut", "max_source_tokens": 0 }),
+            "error: [data]: max_source_tokens: found 0, expected 2 or more, since long sources are cut to it\nhint: ",
+        ),
+    ] {
+        let mut table = definition.definition.clone();
+        let changes = changes.as_object().unwrap().clone();
+        table[section].as_object_mut().unwrap().extend(changes);
+        RunDefinition::resolved("tiny", "lite", table).write(&path).unwrap();
+        let message = stderr(&translate(&run, &[], "le\n").code(1));
+        assert!(message.starts_with(expected), "{message}");
     }
 }

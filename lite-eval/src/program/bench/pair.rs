@@ -1,6 +1,6 @@
 //! `lite-eval bench pair`: the same workloads by this program and by others, in turns.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -20,13 +20,13 @@ use crate::program::{DeviceArguments, print_json};
 ///
 /// Every workload that the lists make is timed by this program and by each that --beside names, in turns, each time in a process of
 /// its own. Such a program prints one JSON object with `median_seconds` and `peak_rss_mib`; in its command line {KEY} is what `lite-eval
-/// bench TASK --json` prints under that key. Writes DIR/NAME.json after each workload; `lite-eval tables` makes the README's table
-/// `<!-- table:bench:NAME -->` of it.
+/// bench TASK --json` prints under that key. After each workload DIR/NAME.json.part has what was found so far, and at the end it
+/// becomes DIR/NAME.json; `lite-eval tables` makes the README's table `<!-- table:bench:NAME -->` of it.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  \
     lite-eval bench pair --task greedy --arch lite --d-model 64 --batch 1 --vocab 1000 --steps 2 --rounds 1 --out pairs\n  \
     lite-eval bench pair --arch transformer --d-model 128,320 --batch 1,32 --threads 1 --name decoding \\\n    \
-    --beside \"CTranslate2=python3 ct2_peer.py --d-model {d_model} --vocab {vocab} --batch {batch} --beam {beam} --threads {threads} --json\"")]
+    --beside \"CTranslate2=python3 YOUR_SCRIPT.py --d-model {d_model} --vocab {vocab} --batch {batch} --beam {beam} --threads {threads} --json\"")]
 pub struct Arguments {
     /// What is timed
     #[arg(long, value_enum, value_name = "TASK", default_value = "beam")]
@@ -116,7 +116,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
         return print_json(&pairs);
     }
-    print!("{}", table(&pairs).render(Format::Text));
+    write!(io::stdout().lock(), "{}", table(&pairs).render(Format::Text))?;
     eprintln!("written to {}", path.display());
     Ok(())
 }

@@ -53,6 +53,7 @@ fn record() -> CompressionRecord {
             sensitivity: 0.6,
             start: "linear".into(),
             fine_tune: 0,
+            fine_tune_rate: None,
         },
         scan: vec![ScanPoint {
             sensitivity: 0.6,
@@ -93,6 +94,41 @@ fn the_newest_of_the_same_settings_is_shown() {
     assert_eq!(shown.len(), 2);
     assert_eq!(shown[0].steps[0].name, "newer");
     assert_eq!(fill("quick", &records), "No record yet.\n");
+
+    // Another start is another setting, and its rows do not pass for those of the default.
+    let mut density = record();
+    density.settings.start = "density".into();
+    let records = [record(), density].map(|record| (PathBuf::new(), record));
+    assert_eq!(newest(&records).len(), 2);
+    let table = fill("multi30k-enfr", &records);
+    for expected in [
+        "\n| 8 bits from a density start | 0.0 % |",
+        "\n| 8 bits from a density start + pruning | 45.0 % |",
+        "\n- 8 bits + pruning: sensitivity 0.60, found on the validation set; k-means from a linear start;",
+        "\n- 8 bits from a density start + pruning: sensitivity 0.60, found on the validation set; k-means from a density start;",
+    ] {
+        assert!(table.contains(expected), "{expected}\n{table}");
+    }
+    assert_eq!(table.matches("| float32 |").count(), 1);
+
+    // So is another learning rate.
+    let trained = |rate| {
+        let mut record = record();
+        record.steps[2].name = "8 bits + pruning + training".into();
+        (record.settings.fine_tune, record.settings.fine_tune_rate) = (1200, rate);
+        (PathBuf::new(), record)
+    };
+    let records = [trained(None), trained(Some(0.1)), trained(Some(0.5))];
+    assert_eq!(newest(&records).len(), 2);
+    let table = fill("multi30k-enfr", &records);
+    for expected in [
+        "\n| 8 bits + pruning + 1,200 updates | 45.0 % |",
+        "\n| 8 bits + pruning + 1,200 updates from 0.5 of the rate | 45.0 % |",
+        "; 1200 updates of training; commit",
+        "; 1200 updates of training from 0.5 of the rate; commit",
+    ] {
+        assert!(table.contains(expected), "{expected}\n{table}");
+    }
 
     // One table of one model: what two records share stands there once.
     let mut fewer_bits = record();
