@@ -89,10 +89,18 @@ impl Definition {
         table.map_or(Vec::new(), |table| table.keys().map(str::to_owned).collect())
     }
 
-    /// What `--arch` selects: all architectures for `all`, else the one named.
+    /// What `--arch` selects: all architectures for `all`, of which there has to be one, else the one named.
     pub fn select_archs(&self, name: &str) -> Result<Vec<String>, DefinitionError> {
         if name == "all" {
-            return Ok(self.archs());
+            let archs = self.archs();
+            if archs.is_empty() {
+                return Err(DefinitionError::Invalid {
+                    place: Place::File(self.file.clone()),
+                    key: "arch".into(),
+                    message: "found no architecture, expected a table [arch.NAME] for each".into(),
+                });
+            }
+            return Ok(archs);
         }
         self.check_arch(name)?;
         Ok(vec![name.to_owned()])

@@ -54,13 +54,18 @@ impl Table {
         self.0.iter().map(|entry| entry.key.as_str())
     }
 
-    /// Puts `other` over `self`: tables merge key by key, everything else is replaced.
+    /// Puts `other` over `self`: tables merge key by key, everything else is replaced. So is a table that names a file, by
+    /// another that does: size and hash are of the file, and not of its place in the definition.
     pub fn merge(&mut self, other: Table) {
         for entry in other.0 {
             match self.get_mut(&entry.key) {
                 None => self.0.push(entry),
                 Some(own) => match (&mut own.node.value, entry.node.value) {
-                    (Value::Table(own_table), Value::Table(table)) => own_table.merge(table),
+                    (Value::Table(own_table), Value::Table(table))
+                        if !(own_table.names_file() && table.names_file()) =>
+                    {
+                        own_table.merge(table);
+                    }
                     (own_value, value) => {
                         *own_value = value;
                         own.node.place = entry.node.place;
@@ -69,6 +74,10 @@ impl Table {
                 },
             }
         }
+    }
+
+    fn names_file(&self) -> bool {
+        ["path", "url"].iter().any(|key| self.get(key).is_some())
     }
 
     pub fn to_json(&self) -> Json {

@@ -138,6 +138,22 @@ fn children_go_over_their_parents_key_by_key() {
 }
 
 #[test]
+fn a_child_that_names_another_file_has_nothing_of_the_first() {
+    let folder = TempDir::new().unwrap();
+    write(
+        &folder,
+        "parent.toml",
+        "[data.files]\ntrain = { source = { path = 'a.gz', size = 3, field = 'x' }, target = { url = 'b', sha256 = 'ff' } }",
+    );
+    let child = "extends = 'parent'\n[data.files]\ntrain = { source = { path = 'c' }, target = { size = 5 } }";
+    let child = write(&folder, "child.toml", child);
+    assert_eq!(
+        load(&child, &[]).resolved()["data"]["files"]["train"],
+        json!({ "source": { "path": "c" }, "target": { "url": "b", "sha256": "ff", "size": 5 } })
+    );
+}
+
+#[test]
 fn a_file_may_extend_a_built_in_definition() {
     let folder = TempDir::new().unwrap();
     let path = write(&folder, "mine.toml", "extends = 'quick'\n[train]\nupdates = 7\n");

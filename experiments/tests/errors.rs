@@ -205,6 +205,13 @@ fn names() {
         writeln!(report, "{arch}\n--> {}\n", quick.select_archs(arch).unwrap_err()).unwrap();
     }
     assert_eq!(quick.select_archs("all").unwrap(), ["lite", "transformer"]);
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.toml");
+    fs::write(&path, "title = 'x'").unwrap();
+    let none = Definition::load(path.to_str().unwrap(), &[]).unwrap();
+    let error = none.select_archs("all").unwrap_err().to_string();
+    let error = error.replace(&format!("{}/", folder.path().display()), "");
+    writeln!(report, "all of none\n--> {error}\n").unwrap();
     assert_eq!(quick.select_archs("lite").unwrap(), ["lite"]);
     insta::assert_snapshot!(report);
 }

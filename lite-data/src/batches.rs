@@ -350,6 +350,35 @@ mod tests {
     }
 
     #[test]
+    fn an_update_is_as_many_groups_as_it_has_room_for() {
+        with_store(&[(5, 5); 120], |store| {
+            let config = BatchConfig {
+                tokens_per_group: 50,
+                tokens_per_update: 200,
+                ..BatchConfig::default()
+            };
+            let sizes = |config: &BatchConfig| -> Vec<usize> {
+                let plans = updates(store, config, 1, 0);
+                plans.iter().map(|plan| plan.batches.concat().len()).collect()
+            };
+            assert_eq!(sizes(&config), [40; 3]);
+            let room_for_no_more = BatchConfig {
+                tokens_per_update: 239,
+                ..config.clone()
+            };
+            assert_eq!(sizes(&room_for_no_more), [40; 3]);
+            for (max_source, max_target) in [(4, 5), (5, 4)] {
+                let short = BatchConfig {
+                    max_source,
+                    max_target,
+                    ..config.clone()
+                };
+                assert!(sizes(&short).is_empty());
+            }
+        });
+    }
+
+    #[test]
     fn seeds_and_epochs_give_different_orders() {
         let lengths: Vec<_> = (0..200).map(|i| (1 + i % 7, 1 + i % 5)).collect();
         with_store(&lengths, |store| {

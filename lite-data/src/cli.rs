@@ -3,6 +3,8 @@
 mod inspect;
 mod moses;
 mod output;
+mod ranges;
+mod report;
 mod stream;
 mod subword;
 
@@ -11,12 +13,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lite_data::progress::Stderr;
 use lite_data::{
-    DataError, LineTokeniser, Manifest, PrepareOptions, SplitReport, SubwordModel, Tokeniser, TokeniserConfig,
-    WordCounts, prepare, train_sentencepiece,
+    LineTokeniser, Manifest, PrepareOptions, SplitReport, SubwordModel, Tokeniser, TokeniserConfig, WordCounts,
+    prepare, train_sentencepiece,
 };
 
 use crate::definition;
@@ -43,7 +45,8 @@ enum Command {
     Prepare(Prepare),
     /// Train a SentencePiece model on text files.
     #[command(
-        after_help = "Example:\n  lite-data train-tokeniser --vocabulary-size 8000 --output my.model train.en train.fr.gz"
+        after_help = "Example:\n  lite-data train-tokeniser --vocabulary-size 8000 --output my.model \\\n    \
+        train.en train.fr.gz"
     )]
     TrainTokeniser(TrainTokeniser),
     /// Cut lines of stdin into pieces, separated by spaces.
@@ -54,8 +57,8 @@ enum Command {
     Detokenise(WithTokeniser),
     /// The preparation scripts of Moses, as filters of lines.
     #[command(
-        after_help = "Example:\n  lite-data moses normalise --language fr < text.fr | lite-data moses tokenise \
-        --language fr --aggressive > text.tok.fr"
+        after_help = "Example:\n  lite-data moses normalise --language fr < text.fr | \\\n    \
+        lite-data moses tokenise --language fr --aggressive > text.tok.fr"
     )]
     Moses(moses::Moses),
     /// The commands of subword-nmt, with the same files.
@@ -66,8 +69,9 @@ enum Command {
     SubwordNmt(subword::SubwordNmt),
     /// Check a prepared folder and show what is in it.
     #[command(
-        after_help = "Examples:\n  lite-data inspect data/prepared/en-fr-0123456789abcdef --split valid --pair 0\n  \
-        lite-data inspect data/prepared/en-fr-0123456789abcdef --batches 2 --tokens-per-batch 512"
+        after_help = "Examples:\n  lite-data inspect data/prepared/en-fr-0123456789abcdef \\\n    \
+        --split valid --pair 0\n  lite-data inspect data/prepared/en-fr-0123456789abcdef \\\n    \
+        --batches 2 --tokens-per-batch 512"
     )]
     Inspect(inspect::Inspect),
 }
@@ -84,7 +88,8 @@ struct List {
 
 #[derive(Debug, Args)]
 struct Prepare {
-    /// TOML file with a [data] section; its parents are looked for beside it.
+    /// TOML file with a [data] section, its parents in files beside it. For the name of a built-in experiment, or a file
+    /// that extends one, there is `lite-train --exp NAME --prepare-only`.
     #[arg(long, value_name = "FILE")]
     definition: PathBuf,
     /// Folder of downloads and prepared corpora.
@@ -116,7 +121,7 @@ struct TrainTokeniser {
     #[arg(long, default_value_t = 8000, value_name = "N")]
     vocabulary_size: usize,
     /// Share of the characters that get a piece of their own.
-    #[arg(long, default_value_t = 1.0, value_name = "SHARE")]
+    #[arg(long, default_value_t = 1.0, value_name = "SHARE", value_parser = ranges::share)]
     character_coverage: f64,
     /// Let pieces mix letters and other characters.
     #[arg(long)]
@@ -136,7 +141,7 @@ struct WithTokeniser {
     tokeniser: PathBuf,
 }
 
-/// Runs the program: 0 done, 1 failed, 2 wrong usage (by clap).
+/// Runs the program: 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::List(arguments) => list(&arguments),
@@ -150,29 +155,9 @@ pub fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            let hint = error
-                .chain()
-                .find_map(|cause| cause.downcast_ref::<DataError>())
-                .and_then(DataError::hint);
-            if let Some(hint) = hint {
-                eprintln!("hint: {hint}");
-            }
-            ExitCode::FAILURE
-        }
+        Err(error) if report::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => report::report(&error),
     }
-}
-
-/// `lite-data .. | head` is no failure.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io_errors = |cause: &(dyn std::error::Error + 'static)| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    };
-    error.chain().any(io_errors)
 }
 
 fn list(arguments: &List) -> Result<()> {
@@ -234,12 +219,6 @@ fn run_prepare(arguments: &Prepare) -> Result<()> {
 }
 
 fn train_tokeniser(arguments: &TrainTokeniser) -> Result<()> {
-    if !(arguments.character_coverage > 0.0 && arguments.character_coverage <= 1.0) {
-        bail!(
-            "--character-coverage is {}, expected a share above 0 and up to 1",
-            arguments.character_coverage
-        );
-    }
     output::keep_inputs(&arguments.files, &[arguments.output.as_path()])?;
     let mut words = WordCounts::default();
     for file in &arguments.files {
@@ -257,7 +236,15 @@ fn train_tokeniser(arguments: &TrainTokeniser) -> Result<()> {
     };
     let tokeniser = Tokeniser::from_bytes(train_sentencepiece(&words, &config)?, &arguments.output)?;
     tokeniser.save(&arguments.output)?;
-    eprintln!("wrote `{}`: {tokeniser:?}", arguments.output.display());
+    eprintln!("wrote `{}`: {tokeniser}", arguments.output.display());
+    if let Tokeniser::SentencePiece(model) = &tokeniser
+        && model.pieces().len() < arguments.vocabulary_size
+    {
+        eprintln!(
+            "the text has no more pieces than these, {} were asked for",
+            arguments.vocabulary_size
+        );
+    }
     Ok(())
 }
 

@@ -73,13 +73,13 @@ pub struct DataConfig {
     /// The archives of `corpus = "archives"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub archives: Vec<Archive>,
-    /// Text that a mirror may hold in the place of the archives. Default: none.
+    /// Text that is taken in the place of the archives. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<StandIn>,
 }
 
-/// Text that stands in for archives where a mirror has it and not them, such as a part of it that was prepared elsewhere.
-/// It has gone through the steps of Moses already.
+/// Text that is taken in the place of the archives, and has to be there: a part of them that was prepared elsewhere. It has
+/// gone through the steps of Moses already.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StandIn {
@@ -88,6 +88,13 @@ pub struct StandIn {
     /// Codes of subword-nmt, if they are not learnt on these files. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codes: Option<File>,
+}
+
+impl StandIn {
+    /// All files that are named.
+    pub fn named(&self) -> impl Iterator<Item = &File> {
+        self.files.named().chain(&self.codes)
+    }
 }
 
 /// Where the sentence pairs come from.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::manifest;
+
 /// Why data could not be prepared or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -40,6 +42,14 @@ pub enum DataError {
         /// Where it was looked for.
         places: String,
         /// Where it comes from.
+        hint: String,
+    },
+    /// Files that are taken in the place of archives are not there.
+    #[error("[data.stand_in]: its files are taken in the place of the archives, and not found: {}", names(.files))]
+    NoStandIn {
+        /// Their paths in the definition.
+        files: Vec<PathBuf>,
+        /// Where they come from.
         hint: String,
     },
     /// A source file is not the one that the definition names.
@@ -92,6 +102,12 @@ pub enum DataError {
         /// Its lines.
         target_lines: usize,
     },
+    /// A folder is not one that was prepared.
+    #[error("`{}` is no prepared folder: there is no {} in it", path.display(), manifest::NAME)]
+    NotPrepared {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A prepared file (store, tokeniser, vocabulary, manifest) is truncated, altered or not of this program.
     #[error("`{}`: {message}", path.display())]
     Damaged {
@@ -125,9 +141,10 @@ impl DataError {
     /// What a person can do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
         match self {
-            DataError::Config { hint, .. } | DataError::Download { hint, .. } | DataError::NotGiven { hint, .. } => {
-                Some(hint.clone())
-            }
+            DataError::Config { hint, .. }
+            | DataError::Download { hint, .. }
+            | DataError::NotGiven { hint, .. }
+            | DataError::NoStandIn { hint, .. } => Some(hint.clone()),
             DataError::WrongFile { first: Some(first), .. } => Some(format!(
                 "the hash of its first download is kept in `{}`: remove that, and `{}` if it is there, to take what its \
                  address gives now",
@@ -135,8 +152,8 @@ impl DataError {
                 first.with_extension("").display()
             )),
             DataError::WrongFile { first: None, .. } => Some(
-                "the file was altered or replaced at its source; fetch the right one, or give your own with \
-                 data.files.SPLIT.SIDE=\"path\""
+                "the file was altered or replaced at its source, or its address serves it in another form; name the \
+                 folder that holds the right one with --mirror, or give your own with data.files.SPLIT.SIDE=\"path\""
                     .into(),
             ),
             DataError::Archive { .. } => Some(
@@ -152,8 +169,36 @@ impl DataError {
             DataError::UnequalLines { .. } => {
                 Some("line N of one file translates line N of the other; look for a lost or doubled line".into())
             }
-            DataError::Damaged { .. } => Some("remove the folder that holds it and prepare again".into()),
+            DataError::NotPrepared { .. } => {
+                Some("`lite-data list` names the prepared folders, `lite-data prepare` makes one".into())
+            }
+            // A file of the user's own is not ours to remove.
+            DataError::Damaged { path, .. } => path
+                .with_file_name(manifest::NAME)
+                .is_file()
+                .then(|| "remove the folder that holds it and prepare again".into()),
             DataError::Io { .. } | DataError::Tokeniser(_) => None,
         }
+    }
+}
+
+/// Paths, one after the other.
+fn names(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_prepared_is_to_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokeniser.model");
+        let hint = || DataError::damaged(&path, "no model").hint();
+        assert_eq!(hint(), None);
+        std::fs::write(folder.path().join(manifest::NAME), "").unwrap();
+        assert!(hint().unwrap().ends_with("prepare again"));
     }
 }

@@ -2,6 +2,7 @@
 //! without it is not a prepared one.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -137,7 +138,12 @@ impl Manifest {
     /// Reads the manifest of a prepared folder.
     pub fn read(folder: &Path) -> Result<Self, DataError> {
         let path = folder.join(NAME);
-        let bytes = fs::read(&path).map_err(DataError::io(&path))?;
+        let bytes = fs::read(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => DataError::NotPrepared {
+                path: folder.to_path_buf(),
+            },
+            _ => DataError::io(&path)(error),
+        })?;
         serde_json::from_slice(&bytes).map_err(|error| DataError::damaged(&path, format!("no manifest: {error}")))
     }
 

@@ -12,7 +12,7 @@ use lite_data::grammar::{GrammarConfig, generate};
 use lite_data::moses::{CleanConfig, MosesTokeniser, lowercase, normalise, remove_non_printing};
 use lite_data::progress::Silent;
 use lite_data::subword::{Codes, LearnConfig, learn};
-use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, Vocabulary, WordCounts, prepare};
+use lite_data::{DataConfig, DataError, File, PairStore, PrepareOptions, Prepared, Vocabulary, WordCounts, prepare};
 
 type Text = [Vec<String>; 2];
 
@@ -383,6 +383,73 @@ fn iwslt14_german_english() {
             (&prepared.test, &test),
         ],
     );
+}
+
+/// A part of the corpus is an experiment of its own: nothing else is taken for it, nor it for the whole.
+#[test]
+fn the_part_of_iwslt14_needs_its_files() {
+    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments/definitions");
+    let mut stand_ins = Vec::new();
+    for entry in fs::read_dir(definitions).unwrap() {
+        let path = entry.unwrap().path();
+        let table: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
+        if let Some(stand_in) = table.get("data").and_then(|data| data.get("stand_in")) {
+            stand_ins.push((path.file_stem().unwrap().to_owned(), stand_in.clone()));
+        }
+    }
+    assert_eq!(stand_ins.len(), 1);
+    let (name, stand_in) = stand_ins.remove(0);
+    assert_eq!(name, "iwslt14-deen-50M-part");
+    let folder = tempfile::tempdir().unwrap();
+    let mirror = folder.path().join("mirror");
+    let mut config = definition("iwslt14-deen.base.toml");
+    config.stand_in = Some(stand_in.try_into().unwrap());
+
+    // Neither the archive nor the network makes a difference.
+    archive(
+        &mirror,
+        "iwslt14-de-en/de-en.tgz",
+        &[("de-en/README".into(), b"x\n".to_vec())],
+    );
+    for (mirror, offline) in [(None, false), (Some(mirror.clone()), false), (None, true)] {
+        let options = PrepareOptions {
+            data_root: folder.path().join("data"),
+            mirror,
+            offline,
+        };
+        let error = prepare(&config, &options, &Silent).unwrap_err();
+        assert!(
+            matches!(&error, DataError::NoStandIn { files, .. } if files.len() == 7),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("--mirror"), "{error}");
+    }
+
+    let text = sentences(60, 3);
+    let codes = learnt(&text, 40);
+    // Other bytes than those that the definition names.
+    let write = |file: &mut Option<File>, bytes: &[u8]| {
+        let Some(File::Given(given)) = file else {
+            panic!("a file without a table")
+        };
+        (given.size, given.sha256) = (None, None);
+        let path = mirror.join(&given.path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    let stand_in = config.stand_in.as_mut().unwrap();
+    write(&mut stand_in.codes, &codes);
+    let files = &mut stand_in.files;
+    for sides in [&mut files.train, &mut files.valid, &mut files.test] {
+        write(&mut sides.source, &lines(&text[0]));
+        write(&mut sides.target, &lines(&text[1]));
+    }
+    let prepared = run(&config, folder.path());
+    assert_eq!((prepared.valid.len(), prepared.test.len()), (60, 60));
+    assert!(prepared.tokeniser.bytes().ends_with(&codes));
+    // No step of Moses: they are behind it.
+    assert_eq!(prepared.sources("test").unwrap()[1], text[0][1]);
+    assert_eq!(prepared.manifest.inputs[0].name, "iwslt14-de-en-subset/train.de.gz");
 }
 
 #[test]

@@ -33,6 +33,20 @@ fn outputs(command: &mut Command) -> (String, String, i32) {
     (text(output.stdout), text(output.stderr), output.status.code().unwrap())
 }
 
+/// The examples can be pasted: they fit, and no line of theirs was broken by the width of the terminal.
+fn check_examples(help: &str) {
+    let (_, examples) = help
+        .split_once("\nExample")
+        .unwrap_or_else(|| panic!("no example: {help}"));
+    let mut goes_on = false;
+    for line in examples.lines().skip(1) {
+        let expected = if goes_on { "    " } else { "  lite-data " };
+        assert!(line.starts_with(expected) && line.len() <= 95, "`{line}` of {help}");
+        goes_on = line.ends_with(" \\");
+    }
+    assert!(!goes_on, "{help}");
+}
+
 #[test]
 fn every_help_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
@@ -49,8 +63,10 @@ fn every_help_has_an_example() {
         let (help, _, code) = outputs(program(folder.path()).args([command, "--help"]));
         assert_eq!(code, 0);
         assert!(help.contains(&format!("\n  lite-data {command}")), "{help}");
+        check_examples(&help);
     }
     let (help, _, _) = outputs(program(folder.path()).arg("--help"));
+    check_examples(&help);
     insta::assert_snapshot!(help);
 }
 
@@ -104,6 +120,7 @@ fn a_corpus_is_prepared_listed_and_inspected() {
     assert!(n(&drawn) > n(&serde_json::from_str(&stored).unwrap()), "{drawn}");
     let (about, _, _) = outputs(program(folder.path()).args(["inspect", prepared]));
     assert!(about.contains("\n  source tokens: mean "), "{about}");
+    assert!(about.contains("\ntokeniser: SentencePiece, "), "{about}");
 
     let model = format!("{prepared}/tokeniser.model");
     let line = "the dog ☃ sees\n\n";
@@ -143,6 +160,7 @@ fn scripts_of_moses_and_subword_nmt_are_filters() {
     ] {
         let help = run(&format!("{step} --help"), "");
         assert!(help.contains(&format!("\n  lite-data {step}{arguments}")), "{help}");
+        check_examples(&help);
     }
     let text = "L'homme dit\u{a0}: \u{ab}\u{a0}Oui & non\u{a0}\u{bb}.\r\n\n";
     let norm = run("moses normalise -l fr", text);
@@ -213,13 +231,33 @@ fn errors_name_the_place_and_give_a_hint() {
     .unwrap();
     check(
         &["prepare", "--definition", "my.toml"],
-        &["error: `my.toml`, section [data]: unknown keys: lowercas"],
+        &["error: `my.toml` line 4: unknown key `data.lowercas`"],
         1,
     );
     std::fs::write(folder.path().join("my.toml"), "[train]\n").unwrap();
     check(&["prepare", "--definition", "my.toml"], &["has no [data] section"], 1);
-    check(&["prepare", "--definition", "none.toml"], &["error: `none.toml`"], 1);
-    check(&["inspect", "none"], &["error: `none/manifest.json`"], 1);
+    std::fs::write(folder.path().join("my.toml"), "extends = \"quick\"\n").unwrap();
+    check(
+        &["prepare", "--definition", "my.toml"],
+        &[
+            "error: `my.toml` line 1: `extends` names `quick`, and there is no `quick.toml`\nhint: ",
+            "`lite-train --exp my.toml --prepare-only`",
+        ],
+        1,
+    );
+    check(
+        &["prepare", "--definition", "none.toml"],
+        &[
+            "error: `none.toml`: No such file or directory (os error 2)\nhint: ",
+            "`lite-train --exp none --prepare-only`",
+        ],
+        1,
+    );
+    for place in ["none", "train.en", "."] {
+        let expected =
+            format!("error: `{place}` is no prepared folder: there is no manifest.json in it\nhint: `lite-data list`");
+        check(&["inspect", place], &[expected.as_str()], 1);
+    }
     let train = [
         "train-tokeniser",
         "train.en",
@@ -230,8 +268,8 @@ fn errors_name_the_place_and_give_a_hint() {
     for share in ["98", "0", "NaN"] {
         check(
             &[&train[..], &[share]].concat(),
-            &["--character-coverage is ", "a share above 0 and up to 1"],
-            1,
+            &["--character-coverage <SHARE>", "expected a share above 0 and up to 1"],
+            2,
         );
     }
     // An output that is an input would be lost before it is read.
@@ -246,8 +284,8 @@ fn errors_name_the_place_and_give_a_hint() {
     );
     check(
         &["moses", "clean", "valid", "en", "en", "x", "1", "9"],
-        &["both sides end in `en`"],
-        1,
+        &["error: both sides end in `en`"],
+        2,
     );
     check(
         &["train-tokeniser", "train.en", "--output", "train.en"],
@@ -261,16 +299,59 @@ fn errors_name_the_place_and_give_a_hint() {
         1,
     );
     assert_eq!(read(), before);
+    let joint = "subword-nmt learn-joint-bpe-and-vocab -i train.en -o codes --write-vocabulary a b";
+    check(
+        &joint.split(' ').collect::<Vec<_>>(),
+        &["error: 1 inputs and 2 vocabularies"],
+        2,
+    );
     check(
         &["inspect", "none", "--bpe-dropout", "2"],
-        &["error: --bpe-dropout is 2, expected 0 to 1"],
-        1,
+        &["--bpe-dropout <P>", "expected a number from 0 to 1"],
+        2,
     );
     check(
         &["inspect", "none", "--bpe-dropout", "0.1", "--split", "test"],
         &["error: --bpe-dropout is for train, the split is test"],
+        2,
+    );
+    check(
+        &["tokenise", "--tokeniser", "none.model"],
+        &["error: `none.model`: No such file or directory (os error 2)\n"],
         1,
     );
-    check(&["tokenise", "--tokeniser", "my.toml"], &["error: `my.toml`: "], 1);
     check(&["prepare"], &["--definition"], 2);
+}
+
+#[test]
+fn a_tokeniser_is_described_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    write_corpus(folder.path());
+    let train = |size: &str| {
+        let arguments = [
+            "train-tokeniser",
+            "train.en",
+            "--output",
+            "my.model",
+            "--vocabulary-size",
+            size,
+        ];
+        let (_, said, code) = outputs(program(folder.path()).args(arguments));
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    assert_eq!(train("16"), "wrote `my.model`: SentencePiece, 16 pieces\n");
+    let said = train("80000");
+    assert!(said.starts_with("wrote `my.model`: SentencePiece, "), "{said}");
+    assert!(
+        said.ends_with("\nthe text has no more pieces than these, 80000 were asked for\n"),
+        "{said}"
+    );
+    // A file of the user's own: nobody is told to remove its folder.
+    let (_, said, code) = outputs(program(folder.path()).args(["tokenise", "--tokeniser", "train.en"]));
+    assert_eq!(code, 1);
+    assert!(
+        said.starts_with("error: `train.en`: this is no SentencePiece model") && !said.contains("hint"),
+        "{said}"
+    );
 }

@@ -198,6 +198,14 @@ mod tests {
         // Half of the seeds are as bad as the baseline.
         let [one, two] = [one, two].map(|found| found.differences[0].difference);
         assert!(one > 1.0 && (two - one / 2.0).abs() < 1e-9, "{one} {two}");
+        // And half of the baseline's as good as the other.
+        write(results, BASELINE, 2, REFERENCES);
+        let both = compare(results, REFERENCES).unwrap().remove(0);
+        assert_eq!((both.hypotheses.len(), both.baseline_hypotheses.len()), (2, 2));
+        assert_eq!(
+            (both.differences[0].difference, both.differences[0].p_value),
+            (0.0, 1.0)
+        );
         assert_eq!(
             compare_all(results, "multi30k-enfr", "other", &[], Bootstrap::default()).unwrap(),
             []

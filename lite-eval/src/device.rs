@@ -1,4 +1,4 @@
-//! Which device computes: the name on the command line, and what of it is compiled in.
+//! Which device computes: its name on the command line, and what of it is compiled in.
 
 use std::fmt;
 use std::str::FromStr;
@@ -98,6 +98,51 @@ impl FromStr for DeviceName {
     }
 }
 
+/// A device of this machine: a backend, and which of its devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalDevice {
+    /// The backend.
+    pub name: DeviceName,
+    /// The number of the device there; 0 of a processor.
+    pub index: usize,
+}
+
+impl LocalDevice {
+    /// Opens it.
+    pub fn open(self) -> Result<Device, DeviceError> {
+        self.name.open_index(self.index)
+    }
+}
+
+impl fmt::Display for LocalDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index {
+            0 => write!(f, "{}", self.name),
+            index => write!(f, "{}:{index}", self.name),
+        }
+    }
+}
+
+impl FromStr for LocalDevice {
+    type Err = DeviceError;
+
+    /// `cuda`, or `cuda:1`.
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        let (name, index) = match text.split_once(':') {
+            None => (text, 0),
+            Some((name, index)) => {
+                let index = index.parse().map_err(|_| DeviceError::Number(text.into()))?;
+                (name, index)
+            }
+        };
+        let name: DeviceName = name.parse()?;
+        match name.is_processor() && index > 0 {
+            true => Err(DeviceError::Single(name)),
+            false => Ok(Self { name, index }),
+        }
+    }
+}
+
 /// Why there is no device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
@@ -109,6 +154,12 @@ pub enum DeviceError {
         /// The name most like it.
         nearest: Option<String>,
     },
+    /// What follows the colon is no number.
+    #[error("`{0}` is no device: expected a number behind the colon, such as cuda:1")]
+    Number(String),
+    /// A processor is one device.
+    #[error("`{0}` is one device, whose cores share the work by themselves")]
+    Single(DeviceName),
     /// The backend is left out of this build.
     #[error("the device `{0}` is not compiled in")]
     NotCompiledIn(DeviceName),
@@ -118,7 +169,7 @@ impl DeviceError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unknown { .. } => None,
+            Self::Unknown { .. } | Self::Number(_) | Self::Single(_) => None,
             Self::NotCompiledIn(device) => Some(format!("build with `--features {device}`")),
         }
     }
@@ -144,6 +195,34 @@ mod tests {
             format!("no device is named `wpgu` (did you mean `wgpu`?); {all}")
         );
         assert_eq!(message("tpu-pod"), format!("no device is named `tpu-pod`; {all}"));
+    }
+
+    #[test]
+    fn a_device_of_several_has_its_number() {
+        for (text, expected) in [
+            ("cuda", "cuda"),
+            ("cuda:0", "cuda"),
+            ("cuda:1", "cuda:1"),
+            ("flex:0", "flex"),
+            (
+                "cuda:x",
+                "error: `cuda:x` is no device: expected a number behind the colon, such as cuda:1",
+            ),
+            (
+                "flex:1",
+                "error: `flex` is one device, whose cores share the work by themselves",
+            ),
+            (
+                "tpu-pod:1",
+                "error: no device is named `tpu-pod`; there are flex, ndarray, wgpu and cuda",
+            ),
+        ] {
+            let found = match text.parse::<LocalDevice>() {
+                Ok(device) => device.to_string(),
+                Err(error) => format!("error: {error}"),
+            };
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::decode::DecodeConfig;
 use crate::metrics::{MetricError, score};
 use crate::perplexity::{LineLoss, Measure, Perplexity, PerplexityError, PerplexitySettings, line_losses};
+use crate::precision::Precision;
 use crate::search::Hypothesis;
 use crate::translate::{fit, translate_beside};
 
@@ -19,6 +20,8 @@ use crate::translate::{fit, translate_beside};
 pub struct Evaluation {
     /// Which split.
     pub split: Split,
+    /// What the model computed in.
+    pub precision: Precision,
     /// How it was decoded and scored.
     pub decode: DecodeConfig,
     /// The scores, the main one first.
@@ -87,6 +90,7 @@ pub fn evaluate(
     let scores = scores(decode, &hypotheses, &references)?;
     Ok(Evaluation {
         split,
+        precision: Precision::of_model(model),
         decode: decode.clone(),
         scores,
         hypotheses,
@@ -127,6 +131,7 @@ pub fn evaluate_language_model(
     );
     Ok(Evaluation {
         split,
+        precision: Precision::F32,
         decode: decode.clone(),
         scores: vec![Score {
             name: "perplexity".into(),

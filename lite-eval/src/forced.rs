@@ -82,7 +82,10 @@ fn features(
 
 /// Of one target, from its features `[length, d_model]`.
 fn log_probabilities(model: &Seq2Seq, features: Tensor<2>, target: &[u32], device: &Device) -> Vec<f32> {
-    let [vocabulary_size, _] = model.projection().dims();
+    let vocabulary_size = match model.int8_projection() {
+        Some(projection) => projection.d_output(),
+        None => model.projection().dims()[0],
+    };
     let n_rows = (LOGITS / vocabulary_size).max(1);
     let mut found = Vec::with_capacity(target.len());
     for (i, tokens) in target.chunks(n_rows).enumerate() {

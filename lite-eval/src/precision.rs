@@ -37,6 +37,14 @@ impl Precision {
         }
     }
 
+    /// What a model computes in where nothing learns.
+    pub fn of_model(model: &Seq2Seq) -> Self {
+        match model.int8_projection() {
+            Some(_) => Self::Int8,
+            None => Self::F32,
+        }
+    }
+
     /// Refuses what `device` cannot search with.
     pub fn check_search(self, device: &Device) -> Result<(), PrecisionError> {
         match self {
@@ -133,10 +141,10 @@ pub enum PrecisionError {
     #[error("this device does not compute in bf16: flex does, and so do GPUs that have it")]
     NoBf16,
     /// Searches have integers for being fast.
-    #[error("bf16 trains, it does not translate; there is int8")]
+    #[error("bf16 trains, it does not translate; there are f32 and int8")]
     NoSearch,
     /// Integers do not learn.
-    #[error("int8 translates, it does not train")]
+    #[error("int8 translates, it does not train; there are f32 and bf16")]
     NoTraining,
 }
 

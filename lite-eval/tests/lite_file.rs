@@ -162,16 +162,68 @@ fn steps_are_recorded_with_sizes_that_add_up() {
     let base = record.baseline.unwrap();
     assert_eq!(base.counted_bytes / 1_000_000, 176);
 
-    // Scored again from the file.
-    let mut command = program(&["evaluate", "--model", path(&out), "--json", "--offline"]);
-    let scores = stdout(
-        &command
+    // Scored again from the file: as it is computed by default, and in floats.
+    for (arguments, precision, expected) in [
+        (&[] as &[&str], "int8", &record.int8_scores),
+        (&["--precision", "f32"], "f32", &last.scores),
+    ] {
+        let mut command = program(&["evaluate", "--model", path(&out), "--json", "--offline"]);
+        command
             .args(["--data", path(&root.path().join("data"))])
-            .assert()
-            .code(0),
+            .args(arguments);
+        let found: Json = serde_json::from_str(&stdout(&command.assert().code(0))).unwrap();
+        assert_eq!(found["precision"], precision);
+        assert_eq!(found["scores"][0]["value"].as_f64().unwrap(), expected[0].value);
+    }
+    assert!(!folder.join("scores.json").exists());
+}
+
+/// Parameters of transformer base (Vaswani et al. 2017) beside its table of words.
+fn transformer_base() -> u64 {
+    let linear = |from: u64, to: u64| (from + 1) * to;
+    let attention = 4 * linear(512, 512);
+    let feed_forward = linear(512, 2048) + linear(2048, 512);
+    let norm = 2 * 512;
+    let encoder_layer = attention + feed_forward + 2 * norm;
+    let decoder_layer = 2 * attention + feed_forward + 3 * norm;
+    6 * (encoder_layer + decoder_layer)
+}
+
+#[test]
+fn sizes_are_those_of_the_weights() {
+    let (root, folder) = run(LITE);
+    let out = root.path().join("model.lite");
+    let mut command = program(&["compress", "--sparsity", "0", "--no-scores", "--json"]);
+    command.arg("--run").arg(&folder).arg("--out").arg(&out);
+    let record: CompressionRecord = serde_json::from_str(&stdout(&command.assert().code(0))).unwrap();
+    let [float32, codes, _] = &record.steps[..] else {
+        panic!("{:?}", record.steps)
+    };
+    let (mut n_embedded, mut n_coded, mut n_halves) = (0, 0, 0);
+    for tensor in LiteFile::open(&out).unwrap().tensors() {
+        let n = tensor.shape.iter().product::<usize>() as u64;
+        match tensor.values().unwrap() {
+            _ if tensor.name.contains(".embed_tokens.") => n_embedded += n,
+            Values::Codes { .. } => n_coded += n,
+            Values::Floats(_) => n_halves += n,
+        }
+    }
+    assert!(n_coded > 0 && n_halves > 0, "{n_coded} {n_halves}");
+    // The paper counts weights without embeddings and codebooks: floats of 4 bytes, then codes of one where they save
+    // something, and halves of two.
+    let n_counted = n_coded + n_halves;
+    assert_eq!(float32.size.counted_bytes, 4 * n_counted);
+    assert_eq!(codes.size.counted_bytes, n_coded + 2 * n_halves);
+    // What the ratios are to: floats of transformer base, its table with as many words of 512 channels instead of 32, and in
+    // its file what ours has beside weights.
+    let base = record.baseline.unwrap();
+    let n_embedded_in_base = n_embedded / 32 * 512;
+    let beside_weights = float32.size.file_bytes - 4 * (n_counted + n_embedded);
+    assert_eq!(base.counted_bytes, 4 * transformer_base());
+    assert_eq!(
+        base.file_bytes,
+        4 * (transformer_base() + n_embedded_in_base) + beside_weights
     );
-    let scores: Json = serde_json::from_str(&scores).unwrap();
-    assert_eq!(scores["scores"][0]["value"].as_f64().unwrap(), last.scores[0].value);
 }
 
 #[test]

@@ -265,6 +265,32 @@ fn several_runs_are_compared_by_their_means() {
 }
 
 #[test]
+fn several_runs_of_the_baseline_are_compared_by_their_means_too() {
+    let [system, baseline, references] =
+        ["system", "baseline", "references"].map(|name| lines(&fixture(&format!("summaries.{name}.txt"))));
+    let metrics = [Metric::Bleu, Metric::Chrf];
+    let [system, baseline, perfect] =
+        [&system, &baseline, &references].map(|hypotheses| count(&metrics, hypotheses, &references));
+    let (a, b) = ([system.clone(), perfect, system.clone()], [baseline, system]);
+    let bootstrap = Bootstrap::default();
+    let (ab, ba) = (bootstrap.between(&a, &b), bootstrap.between(&b, &a));
+    assert_eq!((ab.len(), ba.len()), (metrics.len(), metrics.len()));
+    for (i, (ab, ba)) in ab.iter().zip(&ba).enumerate() {
+        let mean = |runs: &[Vec<Lines>]| runs.iter().map(|run| run[i].score().value).sum::<f64>() / runs.len() as f64;
+        let expected = mean(&a) - mean(&b);
+        assert!(expected > 1.0 && (ab.difference - expected).abs() < 1e-9, "{ab:?}");
+        // Each side is the other's baseline.
+        assert_eq!((ab.difference, ab.p_value), (-ba.difference, ba.p_value), "{ba:?}");
+        assert_eq!(
+            (ab.confidence.low, ab.confidence.high),
+            (-ba.confidence.high, -ba.confidence.low),
+            "{ba:?}"
+        );
+        assert!((ab.confidence.low..=ab.confidence.high).contains(&expected), "{ab:?}");
+    }
+}
+
+#[test]
 fn a_better_system_is_found_better() {
     let references = lines(&fixture("summaries.references.txt"));
     let baseline = lines(&fixture("summaries.baseline.txt"));

@@ -144,13 +144,22 @@ fn test_text() -> PathBuf {
     fixtures().join("test.txt")
 }
 
+fn vocabulary() -> Vocabulary {
+    Vocabulary::load(&fixtures().join("dict.txt")).unwrap()
+}
+
+/// The test text as numbers.
+fn test_lines() -> Vec<Vec<u32>> {
+    let vocabulary = vocabulary();
+    let text = fs::read_to_string(test_text()).unwrap();
+    let encode = |line: &str| vocabulary.encode(&line.split_whitespace().collect::<Vec<_>>());
+    text.lines().map(encode).collect()
+}
+
 #[test]
 fn every_token_has_the_references_log_probability() {
     let device = DeviceName::Flex.open().unwrap();
-    let vocabulary = Vocabulary::load(&fixtures().join("dict.txt")).unwrap();
-    let text = fs::read_to_string(test_text()).unwrap();
-    let encode = |line: &str| vocabulary.encode(&line.split_whitespace().collect::<Vec<_>>());
-    let lines: Vec<Vec<u32>> = text.lines().map(encode).collect();
+    let (vocabulary, lines) = (vocabulary(), test_lines());
     let stream = lines.concat();
     for golden in goldens() {
         let (_root, folder) = golden.run();
@@ -176,6 +185,38 @@ fn every_token_has_the_references_log_probability() {
                 }
             }
             assert_eq!(tokens.next(), None, "{at}");
+        }
+    }
+}
+
+/// Sums in single precision, which may be added up in another order in a batch of another size.
+const BATCH_TOLERANCE: f32 = 1e-5;
+
+#[test]
+fn large_batches_have_the_log_probabilities_of_small_ones() {
+    // Rows of features that the output is computed for at a time.
+    const OUTPUT_ROWS: usize = 1024;
+    let device = DeviceName::Flex.open().unwrap();
+    let (_root, folder) = goldens().remove(0).run();
+    let run = Run::open_language_model(&folder, &device).unwrap();
+    let lines = vec![test_lines(); 40].concat();
+    for context_window in [0, 16] {
+        let measure = |max_tokens| {
+            let settings = PerplexitySettings {
+                break_mode: BreakMode::None,
+                context_window,
+                max_tokens,
+            };
+            log_probabilities(&run.model, &run.model_config, &lines, &settings, &device, &Silent).unwrap()
+        };
+        let [small, large] = [200, 4096].map(|max_tokens| measure(max_tokens).concat());
+        assert!(large.len() > 2 * OUTPUT_ROWS);
+        assert_eq!(small.len(), large.len());
+        for (i, (small, large)) in small.iter().zip(&large).enumerate() {
+            assert!(
+                (small - large).abs() < BATCH_TOLERANCE,
+                "context {context_window}, token {i}: {small}, {large}"
+            );
         }
     }
 }
@@ -237,20 +278,20 @@ fn the_program_prints_the_references_perplexity() {
 #[test]
 fn what_cannot_be_measured_is_an_error_that_says_why() {
     let (_root, run) = goldens().remove(0).run();
-    let fails = |arguments: &[&str]| {
-        let assert = program(&run, arguments).assert().code(1);
+    let fails = |code: i32, arguments: &[&str]| {
+        let assert = program(&run, arguments).assert().code(code);
         String::from_utf8(assert.get_output().stderr.clone()).unwrap()
     };
     let text = test_text();
     let text = text.to_str().unwrap();
-    let message = fails(&["--text", text, "--context-window", "48"]);
+    let message = fails(2, &["--text", text, "--context-window", "48"]);
     assert!(
         message.contains("context window: found 48, expected less than the model's 48 positions"),
         "{message}"
     );
     let empty = run.join("empty.txt");
     fs::write(&empty, "").unwrap();
-    let message = fails(&["--text", empty.to_str().unwrap()]);
+    let message = fails(1, &["--text", empty.to_str().unwrap()]);
     assert!(message.contains("found no token"), "{message}");
 
     let mut translate = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
@@ -325,8 +366,15 @@ fn a_run_is_evaluated_as_its_definition_says() {
     let perplexity = found["perplexity"].as_f64().unwrap();
     assert!(shown.contains(&format!("{perplexity:.2}")), "{shown}");
     let signature = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    let expected = "perplexity: unit:word|eos:counted|break:none|context:3|stride:5|tokens:18";
+    let expected = "perplexity: unit:word|eos:counted|break:none|context:3|stride:5|tokens:18\nprecision: f32\n";
     assert!(signature.contains(expected), "{signature}");
+    let mut evaluate = Command::new(env!("CARGO_BIN_EXE_lite-eval"));
+    evaluate.args(["evaluate", "--precision", "int8", "--run"]).arg(&run);
+    let message = String::from_utf8(evaluate.assert().code(2).get_output().stderr.clone()).unwrap();
+    assert_eq!(
+        message,
+        "error: --precision: found int8, expected f32, in which language models are computed\n"
+    );
     let scores: serde_json::Value = serde_json::from_slice(&fs::read(run.join("scores.json")).unwrap()).unwrap();
     assert!((scores["scores"][0]["value"].as_f64().unwrap() / perplexity - 1.0).abs() < 1e-9);
     // A line of the text is a line of costs, of every token one.

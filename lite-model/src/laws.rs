@@ -5,7 +5,7 @@ mod int8;
 mod language_model;
 
 use burn::module::Module;
-use burn::tensor::{Device, Distribution, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot};
 
@@ -13,6 +13,7 @@ use crate::config::{
     Activation, Architecture, BranchKind, BranchSpec, ConvolutionKind, ModelConfig, PaddingMask, PositionKind,
     ShareEmbeddings, StackConfig, VocabularySizes,
 };
+use crate::draws::filled;
 use crate::seq2seq::Seq2Seq;
 use crate::tokens::PAD;
 use crate::{cost, layout};
@@ -92,24 +93,9 @@ fn two_stacks() -> ModelConfig {
     }
 }
 
-/// A model whose biases are far from their neutral start, since a law could hold at zero by chance.
+/// The model of `config`, the same whenever it is asked for.
 fn model(config: &ModelConfig, device: &Device) -> Seq2Seq {
-    device.seed(7);
-    shaken(config.init(VocabularySizes::joint(VOCABULARY), device).unwrap())
-}
-
-fn shaken<M: Module>(model: M) -> M {
-    use burn::module::{ModuleMapper, Param};
-    struct Shake;
-    impl ModuleMapper for Shake {
-        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            param.map(|x| {
-                let noise = x.random_like(Distribution::Normal(0.0, 0.1));
-                x + noise
-            })
-        }
-    }
-    model.map(&mut Shake)
+    filled(config.init(VocabularySizes::joint(VOCABULARY), device).unwrap(), 7)
 }
 
 fn largest(x: Tensor<3>) -> f32 {

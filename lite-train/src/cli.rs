@@ -26,6 +26,9 @@ pub struct Args {
     /// Experiment: a built-in name (see --list) or the path of a .toml file
     #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "fine_tune"])]
     pub exp: Option<String>,
+    /// Prepares the corpus, checks the definition against it, and ends
+    #[arg(long)]
+    pub prepare_only: bool,
     /// Architecture of the experiment, or `all` of them, one after the other
     #[arg(long, default_value = "all")]
     pub arch: String,

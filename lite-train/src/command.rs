@@ -1,5 +1,6 @@
 //! What the program does with its command line.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -8,10 +9,11 @@ use experiments::{ComparisonRecord, Definition, Record, RunDefinition, RunFolder
 use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, prepare, progress};
 use lite_eval::compare::{compare_all, compare_rows};
 use lite_eval::decode::DecodeConfig;
+use lite_eval::errors::chain_text;
 use lite_eval::evaluate::Split;
 use lite_eval::metrics::bootstrap::Bootstrap;
 use lite_eval::tables::{Row, comparison};
-use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task};
+use lite_model::{LanguageModel, ModelConfig, Seq2Seq, Task, VocabularySizes};
 use lite_train::config::TrainConfig;
 use lite_train::devices::{Place, check_precision};
 use lite_train::finish::{finish, finished, keep_in, record_of};
@@ -23,6 +25,11 @@ use crate::claim;
 use crate::cli::{Args, Command};
 use crate::difference::differing_keys;
 use crate::tune;
+
+/// What no model could be trained by, whatever the corpus.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadDefinition(String);
 
 /// Runs the program.
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -41,7 +48,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let jobs = archs
         .iter()
         .map(|arch| Job::new(&definition, arch, args))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+        .collect::<anyhow::Result<Vec<_>>>()
+        .map_err(|error| BadDefinition(chain_text(&error)))?;
     let devices = args.places()?.open()?;
     for job in &jobs {
         check_precision(job.train.precision, &devices)?;
@@ -56,6 +64,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let prepared = prepare(&data, &options, &progress::Stderr::new())?;
     for job in &jobs {
         job.check(&prepared)?;
+    }
+    if args.prepare_only {
+        return say(&format!("{}\n", prepared.root.display()));
     }
     let mut records = Vec::new();
     for job in &jobs {
@@ -103,14 +114,22 @@ fn list(as_json: bool) -> anyhow::Result<()> {
             .iter()
             .map(|(name, title)| json!({ "name": name, "title": title }))
             .collect();
-        println!("{}", serde_json::to_string_pretty(&list)?);
-        return Ok(());
+        return say(&(serde_json::to_string_pretty(&list)? + "\n"));
     }
     let width = experiments.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, title) in experiments {
-        println!("{name:width$}  {title}");
+    let lines = experiments
+        .iter()
+        .map(|(name, title)| format!("{name:width$}  {title}\n"));
+    say(&lines.collect::<String>())
+}
+
+/// Writes to stdout, whose reader may have seen enough.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("stdout"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// One architecture that is to be trained: everything of it that the definition says, read and checked.
@@ -130,6 +149,10 @@ impl Job {
         let model: ModelConfig = definition.section(&format!("arch.{arch}"))?;
         let data: DataConfig = definition.section("data")?;
         trainee::check(&model, &train, &data).with_context(|| format!("{} {arch}", definition.name))?;
+        // With vocabularies that everything fits: what cannot be built is found before a corpus is prepared for it.
+        model
+            .validate(VocabularySizes::joint(usize::MAX >> 16))
+            .with_context(|| format!("arch.{arch}"))?;
         Ok(Self {
             definition: RunDefinition::new(definition, arch, args.seed)?,
             train,
@@ -236,16 +259,11 @@ fn print(definition: &Definition, args: &Args, mut records: Vec<Record>, prepare
         Vec::new()
     });
     if args.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(
-                &json!({ "experiment": definition.name, "runs": records, "comparisons": compared })
-            )?
-        );
+        let found = json!({ "experiment": definition.name, "runs": records, "comparisons": compared });
+        say(&(serde_json::to_string_pretty(&found)? + "\n"))
     } else {
-        print!("{}\n\n{}", definition.title(), comparison(&rows, &compared));
+        say(&format!("{}\n\n{}", definition.title(), comparison(&rows, &compared)))
     }
-    Ok(())
 }
 
 /// The record of an architecture that was trained by the same definition on the same corpus before.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use burn::tensor::{Device, Tensor};
-use lite_eval::device::{DeviceError, DeviceName};
+use lite_eval::device::{DeviceError, DeviceName, LocalDevice};
 use lite_eval::precision::Precision;
 use lite_eval::workers::Workers;
 use lite_model::device::is_host;
@@ -17,7 +17,7 @@ use lite_model::device::is_host;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// `cuda`, or `cuda:1`.
-    Local(DeviceName, usize),
+    Local(LocalDevice),
     /// `ws://host:port`, what `lite-train serve` writes.
     Remote(String),
 }
@@ -32,9 +32,6 @@ pub enum PlacesError {
     /// A name is none of a device.
     #[error(transparent)]
     Name(#[from] DeviceError),
-    /// What follows the colon is no number.
-    #[error("`{0}` is no device: expected a number behind the colon, such as cuda:1")]
-    Number(String),
     /// A processor is one device.
     #[error("`{0}` is one device, whose cores share an update by themselves")]
     Single(DeviceName),
@@ -62,7 +59,7 @@ impl PlacesError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Name(error) => error.hint(),
-            Self::Number(_) | Self::Twice(_) => None,
+            Self::Twice(_) => None,
             Self::Single(_) => Some("leave `--devices` out; RAYON_NUM_THREADS limits the cores".into()),
             Self::Counted(_) => Some("write one name, such as `--device cuda --devices 2`".into()),
             Self::NotCompiledIn(_) => Some("build with `--features remote`".into()),
@@ -80,17 +77,11 @@ impl FromStr for Place {
         if text.starts_with("ws://") {
             return Ok(Self::Remote(text.into()));
         }
-        let (name, index) = match text.split_once(':') {
-            None => (text, 0),
-            Some((name, index)) => {
-                let index = index.parse().map_err(|_| PlacesError::Number(text.into()))?;
-                (name, index)
-            }
-        };
-        let name: DeviceName = name.parse()?;
-        match name.is_processor() && index > 0 {
-            true => Err(PlacesError::Single(name)),
-            false => Ok(Self::Local(name, index)),
+        match text.parse::<LocalDevice>() {
+            Ok(device) => Ok(Self::Local(device)),
+            // What its cores share here are updates.
+            Err(DeviceError::Single(name)) => Err(PlacesError::Single(name)),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -98,8 +89,7 @@ impl FromStr for Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Local(name, 0) => write!(f, "{name}"),
-            Self::Local(name, index) => write!(f, "{name}:{index}"),
+            Self::Local(device) => write!(f, "{device}"),
             Self::Remote(url) => f.write_str(url),
         }
     }
@@ -130,7 +120,7 @@ impl Place {
     /// Opens the device, without autodiff.
     pub fn open(&self) -> Result<Device, PlacesError> {
         match self {
-            Self::Local(name, index) => Ok(name.open_index(*index)?),
+            Self::Local(device) => Ok(device.open()?),
             Self::Remote(url) => remote(url),
         }
     }
@@ -150,8 +140,11 @@ impl Places {
     pub fn times(self, n: usize) -> Result<Self, PlacesError> {
         match self.0[..] {
             _ if n == 1 => Ok(self),
-            [Place::Local(name, 0)] if name.is_processor() => Err(PlacesError::Single(name)),
-            [Place::Local(name, 0)] => Ok(Self((0..n).map(|index| Place::Local(name, index)).collect())),
+            [Place::Local(LocalDevice { name, index: 0 })] if name.is_processor() => Err(PlacesError::Single(name)),
+            [Place::Local(LocalDevice { name, index: 0 })] => {
+                let nth = |index| Place::Local(LocalDevice { name, index });
+                Ok(Self((0..n).map(nth).collect()))
+            }
             _ => Err(PlacesError::Counted(self)),
         }
     }

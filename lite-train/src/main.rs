@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use experiments::DefinitionError;
 use lite_data::DataError;
+use lite_eval::errors::chain_text;
 use lite_train::devices::PlacesError;
 
 // Its pages are kept when freed, which is worth up to three times in speed on the tensors of a training step.
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     match command::run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", chain_text(&error));
             if let Some(hint) = hint(&error) {
                 eprintln!("hint: {hint}");
             }
@@ -43,7 +44,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     error.downcast_ref::<PlacesError>().and_then(PlacesError::hint)
 }
 
-/// Whether the command line, not the work, was at fault.
+/// Whether the command line or the definition that it names, not the work, was at fault.
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<DefinitionError>() || error.is::<PlacesError>()
+    error.is::<DefinitionError>() || error.is::<PlacesError>() || error.is::<command::BadDefinition>()
 }

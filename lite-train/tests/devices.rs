@@ -163,6 +163,7 @@ fn two_devices_equal_one() {
 mod remote {
     use std::io::{BufRead, BufReader};
     use std::process::{Child, Command, Stdio};
+    use std::time::{Duration, Instant};
 
     use lite_train::devices::Places;
 
@@ -240,8 +241,17 @@ mod remote {
             let mut lines = BufReader::new(training.stderr.take().unwrap()).lines();
             let checkpoints = experiment.run_folder("runs", "lite").join("checkpoints");
             let n_checkpoints = || std::fs::read_dir(&checkpoints).map_or(0, Iterator::count);
+            let began = Instant::now();
             while n_checkpoints() < 2 {
-                std::thread::sleep(std::time::Duration::from_millis(50));
+                let has_ended = training.try_wait().unwrap().is_some();
+                if has_ended || began.elapsed() > Duration::from_secs(180) {
+                    let _ = training.kill();
+                    panic!(
+                        "no two checkpoints: {:#?}",
+                        lines.map_while(Result::ok).collect::<Vec<_>>()
+                    );
+                }
+                std::thread::sleep(Duration::from_millis(50));
             }
             server.process.kill().unwrap();
             let said: Vec<String> = lines.by_ref().map_while(Result::ok).collect();

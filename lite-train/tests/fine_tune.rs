@@ -47,14 +47,17 @@ fn held_weights_stay_zero_and_those_of_one_code_stay_equal() {
     let (before, masks) = (weights.tensors(), weights.masks());
     let after = tuned(&experiment, &run, &before, &masks);
     assert_eq!(after.len(), before.len());
-    let mut n_moved = 0;
+    let (mut n_moved, mut n_held) = (0, 0);
     for (((name, _, before), (_, _, mask)), (_, _, after)) in before.iter().zip(&masks).zip(&after) {
+        let is_pruned = mask.contains(&0.0);
         for ((before, mask), after) in before.iter().zip(mask).zip(after) {
+            assert_eq!(*mask == 0.0, is_pruned && *before == 0.0, "{name}");
             assert!(*mask != 0.0 || *after == 0.0, "{name} was held");
             n_moved += usize::from(before != after);
+            n_held += usize::from(*mask == 0.0);
         }
     }
-    assert!(n_moved > 1000, "{n_moved}");
+    assert!(n_moved > 1000 && n_held > 1000, "{n_moved} {n_held}");
 
     let settings = CodeSettings {
         bits: 3,
@@ -64,12 +67,14 @@ fn held_weights_stay_zero_and_those_of_one_code_stay_equal() {
     let coded = weights.coded(settings, true);
     let (before, codes) = (coded.tensors(), coded.codes());
     let after = tuned(&experiment, &run, &before, &codes);
-    let mut n_moved = 0;
+    let (mut n_moved, mut n_tied, mut n_zeros) = (0, 0, 0);
     for (((name, _, before), (_, _, codes)), (_, _, after)) in before.iter().zip(&codes).zip(&after) {
         let mut values = HashMap::new();
         for ((before, code), after) in before.iter().zip(codes).zip(after) {
             n_moved += usize::from(before != after);
+            n_zeros += usize::from(*code == 0.0);
             if *code != -1.0 {
+                n_tied += 1;
                 let value = *values.entry(*code as i32).or_insert(*after);
                 assert_eq!(value, *after, "{name}, code {code}");
             }
@@ -78,5 +83,8 @@ fn held_weights_stay_zero_and_those_of_one_code_stay_equal() {
             assert_eq!(*zero, 0.0, "{name}");
         }
     }
-    assert!(n_moved > 1000, "{n_moved}");
+    assert!(
+        n_moved > 1000 && n_tied > 10_000 && n_zeros > 1000,
+        "{n_moved} {n_tied} {n_zeros}"
+    );
 }

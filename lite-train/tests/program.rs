@@ -4,6 +4,9 @@ mod common;
 
 use std::fs;
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use assert_cmd::Command;
 use common::Experiment;
 
@@ -51,7 +54,7 @@ fn unknown_names_offer_the_nearest() {
             "--set",
             "train.validation.bleu=none",
         ],
-        1,
+        2,
     );
     assert!(
         error.contains("`train.select` is \"bleu\", expected \"loss\", or"),
@@ -63,6 +66,68 @@ fn unknown_names_offer_the_nearest() {
 fn the_list_is_of_names_and_titles() {
     let output = program().arg("--list").assert().success().get_output().stdout.clone();
     assert!(String::from_utf8(output).unwrap().contains("quick"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_may_have_seen_enough() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_lite-train"))
+        .arg("--list")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn what_cannot_be_built_is_refused_before_a_corpus_is_prepared() {
+    let experiment = Experiment::new();
+    for setting in [
+        "arch.lite.n_heads=5",
+        "arch.lite.dropout=1.5",
+        "decode.beam=0",
+        "train.updates=0",
+    ] {
+        let output = experiment.command("runs", &["--set", setting]).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{setting}: {error}");
+        assert!(!experiment.path().join("data").exists(), "{setting}: {error}");
+    }
+    // And with nothing else asked for, it is prepared alone.
+    let (found, _) = experiment.train("runs", &["--prepare-only"]);
+    assert!(
+        experiment.path().join(found.trim()).join("manifest.json").is_file(),
+        "{found}"
+    );
+    assert!(!experiment.path().join("runs").exists());
+}
+
+/// The README's definition of one's own text trains as it stands, but for the corpus and the number of updates.
+#[test]
+fn the_definition_of_the_readme_trains() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, rest) = readme.split_once("```toml\n# mine.toml").expect("a definition");
+    let (definition, _) = rest.split_once("```").unwrap();
+    let experiment = Experiment::new();
+    for split in ["train", "valid", "test"] {
+        let name = |side: &str| experiment.path().join(format!("{split}.{side}"));
+        fs::rename(name("xx"), name("fr")).unwrap();
+    }
+    fs::write(experiment.path().join("mine.toml"), definition).unwrap();
+    let settings = ["data.tokeniser.vocabulary_size=60", "train.updates=2"];
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_lite-train"));
+    command
+        .current_dir(experiment.path())
+        .args(["--exp", "mine.toml", "--offline"]);
+    command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(experiment.path().join("results/mine/lite").is_dir(), "{said}");
 }
 
 #[test]
@@ -162,6 +227,25 @@ fn divergence_is_named_and_nothing_bad_is_kept() {
     let checkpoints = fs::read_dir(experiment.run_folder("runs", "lite").join("checkpoints")).unwrap();
     let names: Vec<_> = checkpoints.map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["00000001"]);
+}
+
+#[test]
+fn one_program_at_a_time_trains_a_run() {
+    let experiment = Experiment::new();
+    let arguments = ["--arch", "lite", "--set", "train.updates=100000"];
+    let mut command = experiment.command("runs", &arguments);
+    let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let checkpoint = experiment.run_folder("runs", "lite").join("checkpoints/00000003");
+    let began = Instant::now();
+    while !checkpoint.exists() && began.elapsed().as_secs() < 120 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = experiment.command("runs", &arguments).output().unwrap();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let error = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1), "{error}");
+    assert!(error.contains("another program trains the run in"), "{error}");
 }
 
 #[test]

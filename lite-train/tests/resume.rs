@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use common::Experiment;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
 
 /// A checkpoint after every update: kills are to hit writes too. Enough updates that a fast machine is not through
 /// before it was killed often enough.
@@ -107,6 +108,23 @@ fn killed_run_equals_whole_run(experiment: &Experiment, device: &str, arch: &str
     ] {
         assert!(read("whole", file) == read("killed", file), "{file} differs");
     }
+    // And tells the same of it, but for the time that it took.
+    let told = |runs: &str| {
+        let (found, _) = experiment.train(runs, &[&arguments[..], &["--json"]].concat());
+        let found: Value = serde_json::from_str(&found).unwrap();
+        let mut record = found["runs"][0].clone();
+        for point in record["curve"].as_array_mut().expect("a curve") {
+            point["seconds"] = Value::Null;
+        }
+        let state: Value = serde_json::from_slice(&read(runs, "checkpoints/00000080/state.json")).unwrap();
+        let keys = ["curve", "target_tokens", "scores", "updates", "status"];
+        (
+            keys.map(|key| record[key].clone()),
+            state["best"].clone(),
+            state["patience"].clone(),
+        )
+    };
+    assert_eq!(told("whole"), told("killed"));
     let leftovers = folders(&checkpoints).iter().filter(|path| is_part(path)).count();
     assert_eq!(leftovers, 0);
 }
@@ -132,6 +150,9 @@ fn with_bpe_dropout() {
         "data.tokeniser.kind=sentencepiece",
         "data.tokeniser.vocabulary_size=60",
         "train.bpe_dropout=0.3",
+        // Validations between checkpoints, so that a kill may come behind either.
+        "train.checkpoint_every=3",
+        "train.validate_every=4",
     ];
     let more: Vec<&str> = more.into_iter().flat_map(|setting| ["--set", setting]).collect();
     killed_run_equals_whole_run(&Experiment::new(), "flex", "transformer", &more, 4);

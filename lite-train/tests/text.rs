@@ -121,7 +121,7 @@ fn tasks_and_corpora_that_do_not_fit_are_refused_before_any_work() {
     ] {
         let output = experiment.command("refused", &arguments).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(stderr.contains(expected), "{stderr}");
         assert!(!experiment.path().join("data").exists(), "something was prepared");
     }

@@ -13,6 +13,9 @@ use lite_data::{
 };
 use serde_json::{Value, json};
 
+use super::ranges;
+use super::report::Usage;
+
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// A prepared folder.
@@ -38,7 +41,7 @@ pub struct Inspect {
     epoch: u64,
     /// Cut pairs and batches of train anew, each merge left out with probability P, as training with
     /// `train.bpe_dropout` cuts them in that epoch.
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = ranges::probability)]
     bpe_dropout: f64,
     /// Print JSON.
     #[arg(long)]
@@ -47,11 +50,9 @@ pub struct Inspect {
 
 /// Shows the folder.
 pub fn run(arguments: &Inspect) -> Result<()> {
-    if !(0.0..=1.0).contains(&arguments.bpe_dropout) {
-        bail!("--bpe-dropout is {}, expected 0 to 1", arguments.bpe_dropout);
-    }
     if arguments.bpe_dropout > 0.0 && arguments.split != "train" {
-        bail!("--bpe-dropout is for train, the split is {}", arguments.split);
+        let message = format!("--bpe-dropout is for train, the split is {}", arguments.split);
+        return Err(Usage(message).into());
     }
     let prepared = Prepared::open(&arguments.folder)?;
     let store = match arguments.split.as_str() {
@@ -112,7 +113,7 @@ fn summary(prepared: &Prepared, out: &mut impl Write) -> Result<()> {
             input.name, input.size, input.sha256
         )?;
     }
-    writeln!(out, "tokeniser: {:?}", prepared.tokeniser)?;
+    writeln!(out, "tokeniser: {}", prepared.tokeniser)?;
     writeln!(
         out,
         "vocabulary: {} source, {} target pieces",

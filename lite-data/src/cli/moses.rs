@@ -9,6 +9,7 @@ use lite_data::moses::{CleanConfig, Language, MosesTokeniser, detokenise, lowerc
 use lite_data::{LineRules, WholeFile, read_pairs};
 
 use super::output::keep_inputs;
+use super::report::Usage;
 use super::stream::each_line;
 
 #[derive(Debug, Args)]
@@ -125,7 +126,8 @@ fn clean(options: &Clean) -> Result<()> {
         }
     };
     if options.l1 == options.l2 {
-        bail!("both sides end in `{}`, expected two files", options.l1);
+        let message = format!("both sides end in `{}`, expected two files", options.l1);
+        return Err(Usage(message).into());
     }
     let inputs = [input(&options.l1)?, input(&options.l2)?];
     let outputs = [&options.l1, &options.l2].map(|language| with_ending(&options.output, language));

@@ -4,12 +4,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use lite_data::subword::{Codes, LearnConfig, PieceList, learn};
 use lite_data::{LineRules, WordCounts, read_lines, write_whole};
 
 use super::output::keep_inputs;
+use super::report::Usage;
 use super::stream::{each_block, read_blocks};
 
 /// Lines that are cut at a time.
@@ -34,8 +35,8 @@ enum Command {
     GetVocab,
     /// Learn merges from several files together, and count the pieces of each.
     #[command(
-        after_help = "Example:\n  lite-data subword-nmt learn-joint-bpe-and-vocab --input train.de train.en \
-        --symbols 10000 --output bpe.codes --write-vocabulary vocabulary.de vocabulary.en"
+        after_help = "Example:\n  lite-data subword-nmt learn-joint-bpe-and-vocab --input train.de train.en \\\n    \
+        --symbols 10000 --output bpe.codes \\\n    --write-vocabulary vocabulary.de vocabulary.en"
     )]
     LearnJointBpeAndVocab(LearnJoint),
 }
@@ -132,11 +133,12 @@ fn codes(options: &Apply) -> Result<Codes> {
 
 fn learn_joint(options: &LearnJoint) -> Result<()> {
     if options.input.len() != options.write_vocabulary.len() {
-        bail!(
+        let message = format!(
             "{} inputs and {} vocabularies: each input needs one",
             options.input.len(),
             options.write_vocabulary.len()
         );
+        return Err(Usage(message).into());
     }
     let vocabularies = options.write_vocabulary.iter().map(PathBuf::as_path);
     let outputs: Vec<&Path> = vocabularies.chain([options.output.as_path()]).collect();

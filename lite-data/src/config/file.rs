@@ -121,12 +121,31 @@ impl File {
             File::Local(_) | File::Given(_) | File::Field(_) => None,
         }
     }
+
+    /// Where it has to be and what it has to be, if it is a table without an address.
+    pub fn given(&self) -> Option<&Given> {
+        match self {
+            File::Given(given) => Some(given),
+            File::Field(Field {
+                file: TableFile::Given(given),
+                ..
+            }) => Some(given),
+            File::Local(_) | File::Remote(_) | File::Field(_) => None,
+        }
+    }
 }
 
 impl Files {
     /// Whether no file is named at all.
     pub fn is_empty(&self) -> bool {
         *self == Files::default()
+    }
+
+    /// The files that are named, split by split, sources first.
+    pub fn named(&self) -> impl Iterator<Item = &File> {
+        let Files { train, valid, test } = self;
+        let sides = [train, valid, test].into_iter();
+        sides.flat_map(|sides| [&sides.source, &sides.target]).flatten()
     }
 }
 

@@ -76,16 +76,16 @@ impl DataConfig {
             self.validate_one_sided()?;
         }
         self.validate_paths()?;
+        self.validate_stand_in()?;
         self.validate_moses()
     }
 
     /// What has been downloaded to a path is taken for the file of that path, so that two files there would get each
     /// other's bytes.
     fn validate_paths(&self) -> Result<(), DataError> {
-        let Files { train, valid, test } = &self.files;
-        let sides = [train, valid, test].into_iter();
-        let files = sides.flat_map(|sides| [&sides.source, &sides.target]).flatten();
-        let files = files.chain(&self.tokeniser.codes).filter_map(File::remote).cloned();
+        let files = self.files.named().chain(&self.tokeniser.codes);
+        let files = files.chain(self.stand_in.iter().flat_map(|stand_in| stand_in.named()));
+        let files = files.filter_map(File::remote).cloned();
         let remotes: Vec<Remote> = files.chain(self.archives.iter().map(Archive::remote)).collect();
         for (place, one) in remotes.iter().enumerate() {
             let has_its_hash = |other: &Remote| other.sha256.is_some() && other.sha256 == one.sha256;
@@ -97,6 +97,48 @@ impl DataConfig {
                     message: format!("`{}` and `{}` have one path, `{}`", other.url, one.url, one.path),
                     hint: "set `path` to another for one of them".into(),
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// What is taken in the place of the archives is the whole corpus.
+    fn validate_stand_in(&self) -> Result<(), DataError> {
+        let Some(stand_in) = &self.stand_in else {
+            return Ok(());
+        };
+        let refuse = |message: String, hint: &str| {
+            Err(DataError::Config {
+                message: format!("stand_in{message}"),
+                hint: hint.into(),
+            })
+        };
+        if self.corpus != Corpus::Archives {
+            return refuse(
+                " without corpus = \"archives\": there is nothing in whose place it could be taken".into(),
+                "name its files in data.files, or leave it out",
+            );
+        }
+        if stand_in.codes.is_some() && self.tokeniser.kind != TokeniserKind::SubwordNmt {
+            return refuse(
+                ".codes needs tokeniser.kind = \"subword-nmt\"".into(),
+                "other tokenisers have no codes; leave it out",
+            );
+        }
+        let Files { train, valid, test } = &stand_in.files;
+        for (split, sides) in [("train", train), ("valid", valid), ("test", test)] {
+            let needed = [
+                ("source", &sides.source, !self.is_one_sided()),
+                ("target", &sides.target, true),
+            ];
+            if let Some((side, ..)) = needed
+                .into_iter()
+                .find(|(_, file, is_needed)| *is_needed && file.is_none())
+            {
+                return refuse(
+                    format!(".files.{split}.{side} is missing"),
+                    "it needs a file for each side of train, valid and test",
+                );
             }
         }
         Ok(())
@@ -210,6 +252,30 @@ mod tests {
             check(&format!("moses = {{ {option} }}"), Some(expected.as_str()));
             check(&format!("moses = {{ tokenise = true, {option} }}"), None);
         }
+    }
+
+    #[test]
+    fn what_stands_in_is_a_whole_corpus() {
+        let check = |section: &str, expected: Option<&str>| {
+            let message = message(section);
+            assert_eq!(message.as_deref().map(|it| it.split(": ").nth(1).unwrap()), expected);
+        };
+        let both = "{ source = \"a\", target = \"b\" }";
+        let head = "corpus = \"archives\"\ntokeniser.kind = \"subword-nmt\"\n[stand_in]\ncodes = \"c\"\n";
+        let files = format!("files = {{ train = {both}, valid = {both}, test = {both} }}\n");
+        check(&(head.to_owned() + &files), None);
+        check(
+            &(head.replace("archives", "files") + &files),
+            Some("stand_in without corpus = \"archives\""),
+        );
+        check(
+            &(head.replace("subword-nmt", "words") + &files),
+            Some("stand_in.codes needs tokeniser.kind = \"subword-nmt\""),
+        );
+        check(
+            &format!("{head}files = {{ train = {both}, valid = {both}, test.source = \"a\" }}\n"),
+            Some("stand_in.files.test.target is missing"),
+        );
     }
 
     #[test]

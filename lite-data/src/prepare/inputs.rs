@@ -75,7 +75,7 @@ pub(crate) fn find(config: &DataConfig, options: &SourceOptions, progress: &dyn 
             None => Err(DataError::Config {
                 message: format!("files.{split}.{side} is missing"),
                 hint: format!(
-                    "name a local file with --set data.files.{split}.{side}=\"path\"; all {} are needed",
+                    "give `data.files.{split}.{side}` the path of a local file; all {} are needed",
                     if config.is_one_sided() { "three" } else { "six" }
                 ),
             }),

@@ -70,7 +70,7 @@ pub struct Prepared {
 /// Prepares a corpus, or finds it prepared.
 pub fn prepare(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progress) -> Result<Prepared, DataError> {
     config.validate()?;
-    let stand_in = stand_in::found(config, options, progress);
+    let stand_in = stand_in::taken(config, options)?;
     let config = stand_in.as_ref().unwrap_or(config);
     let parent = options.data_root.join("prepared");
     fs::create_dir_all(&parent).map_err(DataError::io(&parent))?;

@@ -1,35 +1,38 @@
-//! When prepared text stands in for archives: where a mirror holds all of its files, and not the archives themselves.
+//! Text that a definition takes in the place of its archives.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::PrepareOptions;
-use crate::config::{Corpus, DataConfig, File, Files, Given, StandIn};
-use crate::progress::Progress;
-use crate::sources::in_mirror;
+use crate::config::{Corpus, DataConfig, File, Given};
+use crate::error::DataError;
+use crate::sources::places_of;
 
-/// The section with the files in the place of the archives, if it comes to that.
-pub fn found(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progress) -> Option<DataConfig> {
-    let stand_in = config.stand_in.as_ref()?;
-    let mirror = options.mirror.as_deref()?;
+/// The section with the files in the place of the archives, if it names such files. It never falls back on the archives: a
+/// part of a corpus and the whole of it are two experiments, whatever lies on a machine.
+pub fn taken(config: &DataConfig, options: &PrepareOptions) -> Result<Option<DataConfig>, DataError> {
     // Files that are named outright come first, as for any corpus.
-    if config.corpus != Corpus::Archives || !config.files.is_empty() {
-        return None;
+    let Some(stand_in) = config.stand_in.as_ref().filter(|_| config.files.is_empty()) else {
+        return Ok(None);
+    };
+    let is_missing = |given: &&Given| {
+        let places = places_of(given, options.mirror.as_deref());
+        !places.iter().any(|place| place.is_file())
+    };
+    let missing: Vec<&Given> = stand_in.named().filter_map(File::given).filter(is_missing).collect();
+    if let Some(first) = missing.first() {
+        let origin = first.origin.as_ref();
+        let origin = origin.map(|origin| format!("; `{}` is {origin}", first.path.display()));
+        let mut files: Vec<PathBuf> = missing.iter().map(|given| given.path.clone()).collect();
+        files.dedup();
+        return Err(DataError::NoStandIn {
+            files,
+            hint: format!(
+                "name the folder that holds them with --mirror{}",
+                origin.unwrap_or_default()
+            ),
+        });
     }
-    let given = given(stand_in)?;
-    let is_there = |given: &&Given| in_mirror(mirror, &given.path).is_some();
-    let whole = config
-        .archives
-        .iter()
-        .all(|archive| in_mirror(mirror, Path::new(&archive.remote().path)).is_some());
-    if whole || !given.iter().all(is_there) {
-        return None;
-    }
-    progress.message(&format!(
-        "`{}` holds no archives of this corpus; what stands in for them there is `{}` and so on",
-        mirror.display(),
-        given.first().map_or(Path::new(""), |given| &given.path).display()
-    ));
-    let mut config = DataConfig {
+    let mut taken = DataConfig {
         corpus: Corpus::Files,
         files: stand_in.files.clone(),
         moses: None,
@@ -38,33 +41,19 @@ pub fn found(config: &DataConfig, options: &PrepareOptions, progress: &dyn Progr
         stand_in: None,
         ..config.clone()
     };
-    config.tokeniser.codes.clone_from(&stand_in.codes);
-    Some(config)
-}
-
-/// All files, if they are of the kind that a mirror holds.
-fn given(stand_in: &StandIn) -> Option<Vec<&Given>> {
-    let Files { train, valid, test } = &stand_in.files;
-    let sides = [train, valid, test];
-    let files = sides
-        .into_iter()
-        .flat_map(|sides| [sides.source.as_ref(), sides.target.as_ref()]);
-    files
-        .chain(stand_in.codes.iter().map(Some))
-        .map(|file| match file {
-            Some(File::Given(given)) => Some(given),
-            _ => None,
-        })
-        .collect()
+    taken.tokeniser.codes.clone_from(&stand_in.codes);
+    Ok(Some(taken))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use crate::progress::Silent;
+    use crate::config::Files;
 
     #[test]
-    fn what_stands_in_is_taken_where_it_is_all_there_is() {
+    fn what_stands_in_is_taken_or_missed() {
         let folder = tempfile::tempdir().unwrap();
         let mut config: DataConfig = toml::from_str(
             r#"
@@ -72,28 +61,45 @@ mod tests {
             source_language = "de"
             target_language = "en"
             moses = { tokenise = true }
+            tokeniser = { kind = "subword-nmt" }
             archives = [{ url = "http://nowhere.invalid/x/all.tgz", files = "a", split = "train" }]
             [stand_in]
             codes = { path = "codes" }
-            files.train = { source = { path = "a.de" }, target = { path = "a.en" } }
+            files.train = { source = { path = "x/a.de", origin = "a part" }, target = { path = "x/a.en" } }
             files.valid = { source = { path = "b.de" }, target = { path = "b.en" } }
             files.test = { source = { path = "c/b.de" }, target = { path = "c/b.en" } }
             "#,
         )
         .unwrap();
+        config.validate().unwrap();
         let options = |mirror: Option<&Path>| PrepareOptions {
             data_root: folder.path().join("data"),
             mirror: mirror.map(Path::to_path_buf),
-            offline: true,
+            offline: false,
         };
         let here = options(Some(folder.path()));
+        // That the archive is there as well makes no difference.
+        std::fs::write(folder.path().join("all.tgz"), "").unwrap();
+        for mirror in [None, Some(folder.path())] {
+            let error = taken(&config, &options(mirror)).unwrap_err();
+            let message = error.to_string();
+            assert!(
+                message.ends_with("`x/a.de`, `x/a.en`, `b.de`, `b.en`, `c/b.de`, `c/b.en`, `codes`"),
+                "{message}"
+            );
+            let hint = error.hint().unwrap();
+            assert!(
+                hint.contains("with --mirror") && hint.ends_with("`x/a.de` is a part"),
+                "{hint}"
+            );
+        }
         for name in ["a.de", "a.en", "b.de", "b.en"] {
-            assert_eq!(found(&config, &here, &Silent), None, "{name} is still missing");
             std::fs::write(folder.path().join(name), "x\n").unwrap();
         }
-        assert_eq!(found(&config, &here, &Silent), None, "the codes are still missing");
+        let error = taken(&config, &here).unwrap_err().to_string();
+        assert!(error.ends_with("not found: `codes`"), "{error}");
         std::fs::write(folder.path().join("codes"), "").unwrap();
-        let standing = found(&config, &here, &Silent).unwrap();
+        let standing = taken(&config, &here).unwrap().unwrap();
         assert_eq!((standing.corpus, &standing.moses), (Corpus::Files, &None));
         assert_eq!(
             Some(standing.files),
@@ -101,11 +107,10 @@ mod tests {
         );
         assert!(standing.tokeniser.codes.is_some() && standing.archives.is_empty());
 
-        assert_eq!(found(&config, &options(None), &Silent), None);
         config.files.train.source = Some(File::Local("own.de".into()));
-        assert_eq!(found(&config, &here, &Silent), None, "own files come first");
+        assert_eq!(taken(&config, &here).unwrap(), None, "own files come first");
         config.files = Files::default();
-        std::fs::write(folder.path().join("all.tgz"), "").unwrap();
-        assert_eq!(found(&config, &here, &Silent), None, "the whole is there");
+        config.stand_in = None;
+        assert_eq!(taken(&config, &here).unwrap(), None);
     }
 }

@@ -81,9 +81,7 @@ fn local(path: &Path, name: String, checked: &Checked) -> Result<Found, DataErro
 }
 
 fn find_given(given: &Given, options: &SourceOptions, checked: &Checked) -> Result<Found, DataError> {
-    let in_mirror = options.mirror.iter().flat_map(|mirror| places_in(mirror, &given.path));
-    let mut places: Vec<PathBuf> = in_mirror.chain([given.path.clone()]).collect();
-    places.dedup();
+    let places = places_of(given, options.mirror.as_deref());
     let Some(path) = places.iter().find(|path| path.is_file()) else {
         let places: Vec<String> = places.iter().map(|place| format!("`{}`", place.display())).collect();
         let origin = given.origin.as_ref().map(|origin| format!("it is {origin}; "));
@@ -174,13 +172,21 @@ fn fetch_remote(
     Ok(found)
 }
 
+/// Where a file without an address may be: in the mirror, or under its path on this machine.
+pub(crate) fn places_of(given: &Given, mirror: Option<&Path>) -> Vec<PathBuf> {
+    let in_mirror = mirror.into_iter().flat_map(|mirror| places_in(mirror, &given.path));
+    let mut places: Vec<PathBuf> = in_mirror.chain([given.path.clone()]).collect();
+    places.dedup();
+    places
+}
+
 /// Where a mirror may have a file: under its path, or by itself.
 fn places_in(mirror: &Path, path: &Path) -> [PathBuf; 2] {
     [path.as_os_str(), path.file_name().unwrap_or_default()].map(|name| mirror.join(name))
 }
 
 /// Where a mirror has a file.
-pub(crate) fn in_mirror(mirror: &Path, path: &Path) -> Option<PathBuf> {
+fn in_mirror(mirror: &Path, path: &Path) -> Option<PathBuf> {
     places_in(mirror, path).into_iter().find(|path| path.is_file())
 }
 

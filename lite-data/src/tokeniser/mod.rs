@@ -6,6 +6,7 @@ mod sentence_piece;
 mod subword_nmt;
 mod train;
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -126,6 +127,18 @@ impl Tokeniser {
     }
 }
 
+/// What it is and how many pieces or merges it knows.
+impl fmt::Display for Tokeniser {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Tokeniser::SentencePiece(model) => write!(formatter, "SentencePiece, {} pieces", model.pieces().len()),
+            Tokeniser::SubwordNmt(codes) => write!(formatter, "{codes}"),
+            Tokeniser::Words => formatter.write_str("words between spaces"),
+            Tokeniser::None => formatter.write_str("none, the lines hold pieces already"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +209,23 @@ mod tests {
         }
         let error = Tokeniser::from_bytes(b"no model".to_vec(), Path::new("m.model")).unwrap_err();
         assert!(error.to_string().starts_with("`m.model`: "), "{error}");
+    }
+
+    #[test]
+    fn each_kind_has_words_for_people() {
+        let check = |tokeniser: Tokeniser, expected: &str| assert_eq!(tokeniser.to_string(), expected);
+        check(trained(SubwordModel::Bpe, &LINES), "SentencePiece, 60 pieces");
+        let codes = |head: &str| {
+            let bytes = format!("{head}#version: 0.2\nl o\nlo w</w>\n").into_bytes();
+            Tokeniser::from_bytes(bytes, Path::new("codes")).unwrap()
+        };
+        check(codes(""), "subword-nmt, 2 merges");
+        check(
+            codes("#subword-nmt detokenise=fr\n"),
+            "subword-nmt, 2 merges, detokenised as fr",
+        );
+        check(Tokeniser::Words, "words between spaces");
+        check(Tokeniser::None, "none, the lines hold pieces already");
     }
 
     #[test]

@@ -29,6 +29,16 @@ impl fmt::Debug for SubwordNmt {
     }
 }
 
+impl fmt::Display for SubwordNmt {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "subword-nmt, {} merges", self.codes.n_merges())?;
+        match self.detokenise {
+            Some(language) => write!(formatter, ", detokenised as {language}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl SubwordNmt {
     /// The tokeniser of a codes file; with a language, decoding gives text and not words. `path` is named in errors.
     pub fn new(codes: &[u8], detokenise: Option<Language>, path: &Path) -> Result<Self, DataError> {

@@ -183,7 +183,7 @@ fn what_cannot_be_prepared_says_why() {
     check(
         &without_files(Corpus::Files),
         "files.train.source is missing",
-        "--set data.files.train.source=",
+        "give `data.files.train.source` the path of a local file",
     );
     check(
         &|config| config.files.test.target = None,

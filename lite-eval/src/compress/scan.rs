@@ -57,3 +57,60 @@ pub fn scan<E>(
     }
     Ok((chosen, points))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    /// A matrix from which every sensitivity takes more than the one before.
+    fn weights() -> Weights {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let values = (1..=64).map(|i| (i * i) as f32 * if i % 2 == 0 { 1.0 } else { -1.0 });
+        let matrix = ("encoder.layers.0.fc1.weight".to_owned(), vec![8, 8], values.collect());
+        lite_model::weights::write(&[matrix], &path).unwrap();
+        Weights::read(&path).unwrap()
+    }
+
+    /// Scans with these scores for one sensitivity after the other, of which a tenth may be lost. Returns what is chosen, and how
+    /// many of the scores were asked for.
+    fn scan_of(scores: &[f64], less_is_better: bool) -> (f64, usize) {
+        let settings = ScanSettings {
+            tolerance: 0.1,
+            less_is_better,
+        };
+        let mut left = scores.iter();
+        let mut scored = Vec::new();
+        let (chosen, points) = scan(&weights(), settings, |pruned| {
+            scored.push(pruned.sparsity());
+            Ok::<_, Infallible>(*left.next().unwrap())
+        })
+        .unwrap();
+        let found: Vec<(f64, f64)> = points.iter().map(|point| (point.sparsity, point.score)).collect();
+        let expected: Vec<(f64, f64)> = scored.iter().copied().zip(scores.iter().copied()).collect();
+        assert_eq!(found, expected);
+        // A score is that of weights of which ever more are zero; of the first none are.
+        assert!(scored[0] == 0.0 && scored.is_sorted_by(|a, b| a < b), "{scored:?}");
+        (chosen, points.len())
+    }
+
+    #[test]
+    fn the_last_sensitivity_within_the_tolerance_is_chosen() {
+        for (scores, expected) in [
+            // One that loses too much is passed over, two in a row end the scan, whatever would come.
+            (&[60.0, 59.95, 59.85, 59.92, 59.0, 58.9, 70.0][..], (0.3, 6)),
+            (&[60.0, 59.0, 59.0, 60.0], (0.0, 3)),
+            // A loss is one against codes alone, also where each step loses little.
+            (&[60.0, 59.96, 59.92, 59.88, 59.84, 60.0], (0.2, 5)),
+            // What is gained is not lost, and raises no bar.
+            (&[60.0, 70.0, 59.95, 59.0, 59.0], (0.2, 5)),
+            (&[60.0; 30], (2.0, 21)),
+        ] {
+            assert_eq!(scan_of(scores, false), expected, "{scores:?}");
+            let mirrored: Vec<f64> = scores.iter().map(|score| 120.0 - score).collect();
+            assert_eq!(scan_of(&mirrored, true), expected, "{mirrored:?}");
+        }
+    }
+}

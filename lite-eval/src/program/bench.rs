@@ -7,14 +7,17 @@ mod workload;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow};
+use burn::tensor::Device;
 use clap::{Subcommand, ValueEnum};
 use experiments::{Definition, commit, machine, now};
 use lite_eval::Translator;
-use lite_eval::bench::{BURN, Measurement, Repetitions, Task, Workload, measure, simd};
+use lite_eval::bench::{BURN, Measurement, Repetitions, Task, Workload, measure, simd, vocabulary_sizes};
 use lite_eval::memory::give_back_freed_pages;
+use lite_eval::precision::{Precision, PrecisionError};
 use serde_json::{Value as Json, json};
 
+use super::errors::usage_if;
 use super::{DeviceArguments, print_json, print_table};
 
 /// Time decoding and training with random weights
@@ -24,10 +27,9 @@ use super::{DeviceArguments, print_json, print_table};
 /// memory is its own.
 #[derive(clap::Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-#[command(
-    after_help = "Example:\n  lite-eval bench --exp wmt14-enfr-100M --arch lite\n  lite-eval bench beam --arch lite --d-model 200 \
-                  --batch 1 --threads 1 --json"
-)]
+#[command(after_help = "Example:\n  \
+    lite-eval bench --exp wmt14-enfr-100M --arch lite\n  \
+    lite-eval bench beam --arch lite --d-model 200 --batch 1 --threads 1 --json")]
 pub struct Arguments {
     #[command(subcommand)]
     task: Option<TaskCommand>,
@@ -71,10 +73,10 @@ struct SurveyArguments {
     #[arg(long, value_name = "NAME", default_value = "all")]
     arch: String,
     /// Pieces of both vocabularies, or SOURCE,TARGET [default: the definition's]
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, alias = "vocab", value_name = "N", value_delimiter = ',')]
     vocabulary: Vec<usize>,
     /// Timed repetitions, after one for warming up
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, alias = "steps", value_name = "N", default_value_t = 5, value_parser = workload::positive())]
     repetitions: usize,
     /// Change a value of the definition
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -110,10 +112,7 @@ fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
     arguments.use_threads()?;
     let device = arguments.device.device.open()?;
     let workload = arguments.workload(task)?;
-    match task {
-        Task::Train => workload.precision.check_training(&device)?,
-        Task::Greedy | Task::Beam => workload.precision.check_search(&device)?,
-    }
+    check_precision(task, workload.precision, &device)?;
     if task != Task::Train && Translator::packs(&workload.model, &device) {
         give_back_freed_pages();
     }
@@ -121,7 +120,8 @@ fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
         warmup: arguments.warmup,
         steps: arguments.steps,
     };
-    let found = measure(&workload, repetitions, arguments.seed, &device)?;
+    let found = measure(&workload, repetitions, arguments.seed, &device);
+    let found = found.map_err(usage_if(arguments.is_of_command_line()))?;
     if let Some(warning) = found.noise.and_then(|noise| noise.warning(found.spread)) {
         eprintln!("warning: {warning}");
     }
@@ -142,6 +142,14 @@ fn one(task: Task, arguments: &workload::Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Refuses a precision that the task has not got on this device.
+fn check_precision(task: Task, precision: Precision, device: &Device) -> Result<(), PrecisionError> {
+    match task {
+        Task::Train => precision.check_training(device),
+        Task::Greedy | Task::Beam => precision.check_search(device),
+    }
+}
+
 /// Everything that decides a number, under the names that other benchmark programs of such models use.
 fn describe(arguments: &workload::Arguments, workload: &Workload, found: &Measurement) -> anyhow::Result<Json> {
     let model = &workload.model;
@@ -159,7 +167,7 @@ fn describe(arguments: &workload::Arguments, workload: &Workload, found: &Measur
         "tgt_len": workload.target_length,
         "beam": if workload.task == Task::Beam { workload.beam } else { 1 },
         "threads": rayon::current_num_threads(),
-        "device": arguments.device.device.name(),
+        "device": arguments.device.device.to_string(),
         "dtype": workload.precision.name(),
     });
     let about = json!({
@@ -183,6 +191,7 @@ fn survey(arguments: &SurveyArguments) -> anyhow::Result<()> {
     let experiment = arguments.experiment.as_deref().unwrap_or_default();
     let definition = Definition::load(experiment, &arguments.overrides)?;
     let archs = definition.select_archs(&arguments.arch)?;
+    vocabulary_sizes(&definition, &arguments.vocabulary)?;
     arguments.device.device.open()?;
     let mut rows = Vec::new();
     for arch in &archs {
@@ -223,7 +232,7 @@ fn in_own_process(
     command.args(["bench", task.name(), "--json", "--exp", experiment, "--arch", arch]);
     command.args(["--batch", &batch.to_string(), "--warmup", "1"]);
     command.args(["--steps", &arguments.repetitions.to_string()]);
-    command.args(["--device", arguments.device.device.name()]);
+    command.args(["--device", &arguments.device.device.to_string()]);
     for size in &arguments.vocabulary {
         command.args(["--vocab", &size.to_string()]);
     }
@@ -237,7 +246,11 @@ fn in_own_process(
 fn measured(command: &mut Command, place: &str) -> anyhow::Result<Json> {
     let output = command.stderr(Stdio::inherit()).output();
     let output = output.with_context(|| format!("{place}: `{}`", command.get_program().display()))?;
-    ensure!(output.status.success(), "{place}: {}", output.status);
+    if !output.status.success() {
+        // It has said what is wrong with its command line, which is made of ours.
+        let is_misused = output.status.code() == Some(2);
+        return Err(usage_if(is_misused)(anyhow!("{place}: {}", output.status)));
+    }
     serde_json::from_slice(&output.stdout).with_context(|| format!("{place}: expected one JSON object"))
 }
 

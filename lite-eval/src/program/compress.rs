@@ -39,14 +39,14 @@ use super::{CorpusArguments, DeviceArguments, print_json};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  \
     lite-eval compress --run runs/quick/lite --out quick.lite\n  \
-    lite-eval compress --run runs/released/lite --sparsity 0.44 --out released.lite\n  \
+    lite-eval compress --run runs/released/lite --sparsity 0.44 \\\n    --out released.lite\n  \
     lite-eval translate --model quick.lite < sentences.en")]
 pub struct Arguments {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// The file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "output", value_name = "FILE")]
     out: PathBuf,
     /// Share of the weights of all matrices that become zero; 0 prunes none
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "sensitivity")]

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 use experiments::Definition;
-use lite_eval::cost::{CostRow, Quantity, Request, parts, published, rows, totals};
+use lite_eval::cost::{CostError, CostRow, Quantity, Request, parts, published, rows, totals};
 use lite_eval::text_table;
 use lite_model::cost::Convention;
 
+use super::errors::usage_if;
 use super::print_json;
 
 /// Print parameters and Mult-Adds beside the published numbers
@@ -31,13 +32,13 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "all")]
     arch: String,
     /// Source tokens [default: the publication's, else 30]
-    #[arg(long, value_name = "N")]
+    #[arg(long, alias = "src-len", value_name = "N")]
     source_length: Option<usize>,
     /// Target tokens, or those of a language model's text [default: the publication's, else 30]
-    #[arg(long, value_name = "N")]
+    #[arg(long, alias = "tgt-len", value_name = "N")]
     target_length: Option<usize>,
     /// Entries of both vocabularies, or SOURCE,TARGET [default: the publication's, else the definition's]
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, alias = "vocab", value_name = "N", value_delimiter = ',')]
     vocabulary: Vec<usize>,
     /// Change a value of the definition
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -102,10 +103,13 @@ fn all_rows(arguments: &Arguments) -> anyhow::Result<Vec<CostRow>> {
         };
         arguments.experiments.iter().map(load).collect::<Result<_, _>>()?
     };
+    // What is wrong with an architecture is the command line's if that changed it.
+    let is_changed = !arguments.overrides.is_empty() || !arguments.vocabulary.is_empty();
+    let blame = |error: CostError| usage_if(is_changed && matches!(error, CostError::Model { .. }))(error);
     let mut found = Vec::new();
     for (definition, archs) in &selected {
         for arch in archs {
-            found.extend(rows(definition, arch, &request)?);
+            found.extend(rows(definition, arch, &request).map_err(blame)?);
         }
     }
     Ok(found)

@@ -1,31 +1,30 @@
-//! What a person sees when something fails: the cause, and a hint where there is one.
+//! What a person sees when something fails: the cause, a hint where there is one, and whose fault it is.
 
 use std::error::Error;
 use std::io;
 
-use experiments::{DefinitionError, RunError};
+use experiments::{DefinitionError, Place, RunError};
 use lite_data::DataError;
 use lite_eval::bench::SizeError;
+use lite_eval::bench::pair::UnknownKey;
 use lite_eval::compare::CompareError;
 use lite_eval::compress::score::JudgeError;
 use lite_eval::compress::tune::NoTrainer;
 use lite_eval::cost::CostError;
 use lite_eval::device::DeviceError;
+use lite_eval::errors::chain_text;
 use lite_eval::evaluate::EvaluateError;
 use lite_eval::export::ExportError;
 use lite_eval::import::ImportError;
 use lite_eval::metrics::MetricError;
+use lite_eval::precision::PrecisionError;
 use lite_eval::run::OpenError;
 
 use super::compress::NothingToScan;
 
 /// Writes `error:` and `hint:` lines.
 pub fn report(error: &anyhow::Error) {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    // A transparent error repeats its source.
-    let mut causes: Vec<&str> = causes.iter().map(String::as_str).collect();
-    causes.dedup();
-    eprintln!("error: {}", causes.join(": "));
+    eprintln!("error: {}", chain_text(error));
     if let Some(hint) = error.chain().find_map(hint) {
         eprintln!("hint: {hint}");
     }
@@ -42,6 +41,55 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
                 == Some(io::ErrorKind::BrokenPipe)
         }
     })
+}
+
+/// An error that the command line has caused, though its kind does not say so.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Usage(anyhow::Error);
+
+/// Lays an error to the command line.
+pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    Usage(error.into()).into()
+}
+
+/// Lays an error to the command line if that has changed what it is about.
+pub fn usage_if<E: Into<anyhow::Error>>(is_changed: bool) -> impl Fn(E) -> anyhow::Error {
+    move |error| if is_changed { usage(error) } else { error.into() }
+}
+
+/// Whether the command line is at fault, and not what was read or done.
+pub fn is_usage(error: &anyhow::Error) -> bool {
+    error.chain().any(is_misuse)
+}
+
+fn is_misuse(cause: &(dyn Error + 'static)) -> bool {
+    if cause.is::<Usage>() || cause.is::<DeviceError>() || cause.is::<PrecisionError>() || cause.is::<UnknownKey>() {
+        return true;
+    }
+    if let Some(error) = shown_instead(cause) {
+        return is_misuse(error);
+    }
+    if let Some(error) = cause.downcast_ref::<DefinitionError>() {
+        return is_of_command_line(error);
+    }
+    let size = cause.downcast_ref::<SizeError>();
+    let cost = cause.downcast_ref::<CostError>();
+    matches!(size, Some(SizeError::Unknown(_) | SizeError::Given(_)))
+        || matches!(cost, Some(CostError::SourceLength { .. }))
+}
+
+/// Whether a name or an override is wrong, and not what stands in a file.
+fn is_of_command_line(error: &DefinitionError) -> bool {
+    match error {
+        DefinitionError::UnknownName { .. }
+        | DefinitionError::UnknownArch { .. }
+        | DefinitionError::Override { .. } => true,
+        DefinitionError::UnknownKey { place, .. }
+        | DefinitionError::MissingKey { place, .. }
+        | DefinitionError::Invalid { place, .. } => matches!(place, Place::Override(_)),
+        _ => false,
+    }
 }
 
 fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
@@ -95,6 +143,9 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
 
 /// The error that a transparent one shows in its own place. Among the causes it does not stand: they go on behind it.
 fn shown_instead<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(Usage(error)) = cause.downcast_ref::<Usage>() {
+        return Some(&**error);
+    }
     if let Some(error) = cause.downcast_ref::<OpenError>() {
         return match error {
             OpenError::Run(error) => Some(error),
@@ -182,5 +233,48 @@ mod tests {
             let error = error.context("somewhere");
             assert_eq!(error.chain().find_map(hint).as_deref(), Some("do this"), "{error:?}");
         }
+    }
+
+    #[test]
+    fn the_command_line_is_told_from_what_it_names() {
+        let key = |place| DefinitionError::Invalid {
+            place,
+            key: "train.updates".into(),
+            message: "wrong".into(),
+        };
+        let unknown = || DefinitionError::UnknownName {
+            name: "quik".into(),
+            nearest: None,
+        };
+        let errors: [(anyhow::Error, bool); 10] = [
+            (unknown().into(), true),
+            (CostError::from(SizeError::from(unknown())).into(), true),
+            (key(Place::Override("train.updates=x".into())).into(), true),
+            (key(Place::Line("my.toml".into(), 3)).into(), false),
+            (
+                OpenError::from(key(Place::File("definition.json".into()))).into(),
+                false,
+            ),
+            (SizeError::Given(3).into(), true),
+            (DeviceError::Number("cuda:x".into()).into(), true),
+            (PrecisionError::NoTraining.into(), true),
+            (MetricError::Empty.into(), false),
+            (usage(MetricError::Empty), true),
+        ];
+        for (error, expected) in errors {
+            let error = error.context("somewhere");
+            assert_eq!(is_usage(&error), expected, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_laid_to_the_command_line_reads_as_before() {
+        let data = DataError::Config {
+            message: "wrong".into(),
+            hint: "do this".into(),
+        };
+        let error = usage(anyhow::Error::from(data).context("somewhere"));
+        assert_eq!(chain_text(&error), "somewhere: [data]: wrong");
+        assert_eq!(error.chain().find_map(hint).as_deref(), Some("do this"));
     }
 }

@@ -1,22 +1,31 @@
 //! `lite-eval evaluate`: a run's test set, decoded and scored, or its perplexity.
 
+use anyhow::{anyhow, ensure};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use lite_data::progress::Stderr;
 use lite_data::{Corpus, DataError, Prepared, Progress};
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::{EvaluateError, Evaluation, Split, evaluate, evaluate_language_model};
+use lite_eval::precision::Precision;
 use lite_eval::run::{Run, task};
 use lite_model::{ModelConfig, Task};
 
-use super::{CorpusArguments, DeviceArguments, ModelArguments, print_json, print_table};
+use super::errors::usage;
+use super::{CorpusArguments, DeviceArguments, ModelArguments, PrecisionArguments, print_json, print_table};
 
-/// Decode a split of a run's corpus, score it, and write hypotheses.txt and scores.json into the run folder
+/// Decode a split of a run's corpus and score it
+///
+/// With --run, hypotheses.txt and scores.json of the test set are written into the run folder; with --model or --split valid
+/// nothing is written. A compressed model is computed in 8 bits, as translate does it, unless --precision says otherwise; a
+/// language model always in single precision.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  lite-eval evaluate --run runs/quick/lite")]
 pub struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
+    #[command(flatten)]
+    precision: PrecisionArguments,
     /// Which split
     #[arg(long, default_value = "test")]
     split: SplitName,
@@ -50,10 +59,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let path = arguments.model.path()?;
     match task(path)? {
         Task::Seq2Seq => {
-            let run = Run::open(path, &device)?;
+            let precision = arguments.precision.of(path, &device)?;
+            let run = Run::open_in(precision, path, &device)?;
             evaluate_run(arguments, &run, &device, evaluate)
         }
         Task::LanguageModel => {
+            let precision = arguments.precision.precision.unwrap_or_default();
+            ensure!(
+                precision == Precision::F32,
+                usage(anyhow!(
+                    "--precision: found {precision}, expected f32, in which language models are computed"
+                ))
+            );
             let run = Run::open_language_model(path, &device)?;
             evaluate_run(arguments, &run, &device, evaluate_language_model)
         }
@@ -101,5 +118,6 @@ fn evaluate_run<M>(arguments: &Arguments, run: &Run<M>, device: &Device, evaluat
         .scores
         .iter()
         .for_each(|score| eprintln!("{}: {}", score.name, score.signature));
+    eprintln!("precision: {}", found.precision);
     Ok(())
 }

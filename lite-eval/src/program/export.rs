@@ -15,7 +15,7 @@ use super::ModelArguments;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  \
     lite-eval export --run runs/quick/lite --format safetensors --out quick-lite\n  \
-    lite-eval export --run runs/quick/transformer --format ctranslate2 --out quick-ct2")]
+    lite-eval export --run runs/quick/transformer --format ctranslate2 \\\n    --out quick-ct2")]
 pub struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
@@ -23,7 +23,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FORMAT")]
     format: Format,
     /// The folder, which must not be there yet
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, alias = "output", value_name = "DIR")]
     out: PathBuf,
 }
 

@@ -19,8 +19,10 @@ use lite_model::{Task, cost};
 /// sentence, for --input-format tokens of translate and score.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  \
-    lite-eval import --fairseq checkpoint_best.pt --dictionary dict.en.txt --out runs/released/lite\n  \
-    lite-eval import --fairseq-data data-bin/test.en-fr.en --dictionary dict.en.txt --out test.en\n  \
+    lite-eval import --fairseq checkpoint_best.pt --dictionary dict.en.txt \\\n    \
+    --out runs/released/lite\n  \
+    lite-eval import --fairseq-data data-bin/test.en-fr.en \\\n    \
+    --dictionary dict.en.txt --out test.en\n  \
     lite-eval translate --run runs/released/lite --input-format tokens < test.en")]
 pub struct Arguments {
     /// Checkpoints
@@ -43,7 +45,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     dictionary: Option<PathBuf>,
     /// Run folder, which must not be there yet, or the file for the lines
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, alias = "output", value_name = "PATH")]
     out: PathBuf,
 }
 

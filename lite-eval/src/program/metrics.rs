@@ -13,7 +13,8 @@ use lite_eval::metrics::sacre::Tokenize;
 use lite_eval::metrics::{Lines, Metric, MetricSettings};
 use serde::Serialize;
 
-use super::{BootstrapArguments, print_json, read_lines};
+use super::lines::read_lines;
+use super::{BootstrapArguments, print_json};
 
 /// Score translations or summaries against references, line by line
 ///
@@ -24,17 +25,17 @@ use super::{BootstrapArguments, print_json, read_lines};
 /// With --baseline, two systems are compared by paired bootstrap resampling as sacreBLEU's --paired-bs does it: p is how
 /// probable so large a difference would be if they were equally good.
 #[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Example:\n  lite-eval metrics --hypotheses lite-eval/tests/fixtures/summaries.system.txt \\\n    \
-                  --baseline lite-eval/tests/fixtures/summaries.baseline.txt \\\n    \
-                  --references lite-eval/tests/fixtures/summaries.references.txt --metrics sacrebleu,ter,rouge"
-)]
+#[command(after_help = "Example:\n  \
+    lite-eval metrics --metrics sacrebleu,ter,rouge \\\n    \
+    --hypotheses lite-eval/tests/fixtures/summaries.system.txt \\\n    \
+    --baseline lite-eval/tests/fixtures/summaries.baseline.txt \\\n    \
+    --references lite-eval/tests/fixtures/summaries.references.txt")]
 pub struct Arguments {
     /// File of translations
     #[arg(long, value_name = "FILE")]
     hypotheses: PathBuf,
     /// File of references, as many lines
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "reference", value_name = "FILE")]
     references: PathBuf,
     /// File of another system's translations to compare with
     #[arg(long, value_name = "FILE")]

@@ -9,6 +9,7 @@ mod errors;
 mod evaluate;
 mod export;
 mod import;
+mod lines;
 mod metrics;
 mod perplexity;
 mod plot;
@@ -21,14 +22,19 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::anyhow;
+use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lite_data::{DataConfig, PrepareOptions, Prepared, Progress, prepare};
-use lite_eval::device::DeviceName;
+use lite_eval::device::LocalDevice;
 use lite_eval::metrics::bootstrap::Bootstrap;
+use lite_eval::precision::{Precision, PrecisionError};
 use lite_eval::run::Run;
 use lite_eval::text_table::{Format, TextTable};
 use lite_model::Task;
+use lite_model::device::is_host;
+
+use errors::usage;
 
 /// Translates, scores and compares what lite-train trained.
 #[derive(Parser, Debug)]
@@ -80,7 +86,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Err(error) if errors::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             errors::report(&error);
-            ExitCode::FAILURE
+            ExitCode::from(if errors::is_usage(&error) { 2 } else { 1 })
         }
     }
 }
@@ -88,9 +94,30 @@ pub fn run(arguments: Arguments) -> ExitCode {
 /// Which device computes.
 #[derive(Args, Debug)]
 struct DeviceArguments {
-    /// flex, ndarray, wgpu or cuda; the last two need `--features`
+    /// flex, ndarray, wgpu or cuda (cuda:1 is its second); the last two need `--features`
     #[arg(long, value_name = "DEVICE", default_value = "flex")]
-    device: DeviceName,
+    device: LocalDevice,
+}
+
+/// What a model that translates computes in.
+#[derive(Args, Debug)]
+struct PrecisionArguments {
+    /// f32, or int8: weights and inputs of 8 bits, faster on a CPU [default: f32 of a run, int8 of a compressed model]
+    #[arg(long, value_name = "PRECISION")]
+    precision: Option<Precision>,
+}
+
+impl PrecisionArguments {
+    /// That of the model at `path` on `device`.
+    fn of(&self, path: &Path, device: &Device) -> Result<Precision, PrecisionError> {
+        let precision = match self.precision {
+            Some(precision) => precision,
+            None if path.is_file() && is_host(device) => Precision::Int8,
+            None => Precision::F32,
+        };
+        precision.check_search(device)?;
+        Ok(precision)
+    }
 }
 
 /// Which trained model is used.
@@ -109,10 +136,10 @@ impl ModelArguments {
     /// The folder or the file, one of which clap makes sure of.
     fn path(&self) -> anyhow::Result<&Path> {
         match (&self.run, &self.model) {
-            (Some(folder), _) if folder.is_file() => anyhow::bail!(
+            (Some(folder), _) if folder.is_file() => Err(usage(anyhow!(
                 "`{}` is a file; a compressed model is given with --model",
                 folder.display()
-            ),
+            ))),
             (Some(path), _) | (None, Some(path)) => Ok(path),
             (None, None) => anyhow::bail!("neither --run nor --model"),
         }
@@ -221,34 +248,4 @@ fn print_table(header: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
     let mut table = TextTable::new(header, 1);
     rows.iter().for_each(|row| table.push(row.clone()));
     Ok(write!(io::stdout().lock(), "{}", table.render(Format::Text))?)
-}
-
-/// The lines of a text file. Invalid UTF-8 is an error that names its line.
-fn read_lines(path: &Path) -> anyhow::Result<Vec<String>> {
-    let bytes = std::fs::read(path).with_context(|| format!("`{}`", path.display()))?;
-    // A file of one line break has one line, and it is empty.
-    if bytes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    let lines = bytes.split(|&byte| byte == b'\n').enumerate();
-    lines
-        .map(|(i, line)| text_line(line, &format!("`{}`", path.display()), i + 1))
-        .collect()
-}
-
-/// One line without its `\r`, or an error that names it.
-fn text_line(bytes: &[u8], place: &str, line: usize) -> anyhow::Result<String> {
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(error) => {
-            let at = error.valid_up_to();
-            anyhow::bail!(
-                "{place} line {line}: byte {} is {:#04x}, which is no UTF-8",
-                at + 1,
-                bytes[at]
-            )
-        }
-    }
 }

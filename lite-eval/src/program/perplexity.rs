@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::ValueEnum;
 use lite_data::progress::Stderr;
-use lite_eval::perplexity::{BreakMode, Measure, Perplexity, PerplexitySettings, perplexity};
+use lite_eval::perplexity::{BreakMode, Measure, Perplexity, PerplexityError, PerplexitySettings, perplexity};
 use lite_eval::run::Run;
 use serde::Serialize;
 
-use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines};
+use super::errors::usage_if;
+use super::lines::read_lines;
+use super::{DeviceArguments, InputFormat, ModelArguments, print_json};
 
 /// Measure the perplexity of a text under a language model
 ///
@@ -22,10 +24,9 @@ use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines
 /// where the loss is in nats a token, and the stride the length of a block: perplexities of other units, contexts or
 /// strides cannot be compared.
 #[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Example:\n  lite-eval perplexity --run runs/wikitext103-1150M/lite --text wiki.test.tokens \\\n    \
-    --break-mode complete --context-window 2560"
-)]
+#[command(after_help = "Example:\n  \
+    lite-eval perplexity --run runs/wikitext103-1150M/lite \\\n    \
+    --text wiki.test.tokens --break-mode complete --context-window 2560")]
 pub struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
@@ -97,7 +98,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let positions = run.model_config.max_target_positions;
     let measure = Measure::new(&settings, &run.text.tokeniser, positions);
     let progress = Stderr::default();
+    let of_option = |error: &PerplexityError| {
+        arguments.context_window.is_some() && matches!(error, PerplexityError::ContextWindow { .. })
+    };
     let found = perplexity(&run.model, &run.model_config, &lines, &settings, &device, &progress)
+        .map_err(|error| usage_if(of_option(&error))(error))
         .with_context(|| format!("`{}`", arguments.text.display()))?;
     if arguments.json {
         return print_json(&Output { found, measure });

@@ -3,15 +3,17 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::{bail, ensure};
+use anyhow::{anyhow, bail, ensure};
 use lite_eval::evaluate::cut_message;
 use lite_eval::fit;
 use lite_eval::forced::score_pairs;
 use lite_eval::run::Run;
 use serde::Serialize;
 
+use super::errors::usage;
+use super::lines::read_lines;
 use super::search::Side;
-use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines};
+use super::{DeviceArguments, InputFormat, ModelArguments, PrecisionArguments, print_json};
 
 /// Score given translations: the log-probability of every token
 ///
@@ -24,6 +26,8 @@ use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines
 pub struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
+    #[command(flatten)]
+    precision: PrecisionArguments,
     /// Sources, one a line
     #[arg(long, value_name = "FILE")]
     source: PathBuf,
@@ -56,9 +60,13 @@ struct Line<'a> {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
-    let run = Run::open(arguments.model.path()?, &device)?;
+    let path = arguments.model.path()?;
+    let run = Run::open_in(arguments.precision.of(path, &device)?, path, &device)?;
     let batch_size = arguments.batch_size.unwrap_or(run.decode.batch_size);
-    ensure!(batch_size > 0, "--batch-size: found 0, expected 1 or more");
+    ensure!(
+        batch_size > 0,
+        usage(anyhow!("--batch-size: found 0, expected 1 or more"))
+    );
     let pairs = read_pairs(arguments, &run)?;
     let side = arguments.source_padding.map_or(run.decode.source_padding, Into::into);
     let found = score_pairs(&run.model, &pairs, batch_size, side, &device, &mut |_| {});

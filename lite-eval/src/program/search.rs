@@ -3,6 +3,8 @@
 use clap::Args;
 use lite_eval::decode::{DecodeConfig, SourcePadding};
 
+use super::errors::usage;
+
 /// Settings of the search; without an argument the run's `[decode]` counts.
 #[derive(Args, Debug)]
 pub struct SearchArguments {
@@ -81,7 +83,8 @@ impl SearchArguments {
             source_padding: self.source_padding.map_or(defaults.source_padding, Into::into),
             ..defaults.clone()
         };
-        config.validate()?;
+        // A run's own settings are checked as it is opened.
+        config.validate().map_err(usage)?;
         Ok(config)
     }
 }

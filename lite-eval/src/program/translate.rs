@@ -10,11 +10,11 @@ use lite_eval::memory::{give_back_freed_pages, keep_freed_pages, stay_small};
 use lite_eval::precision::Precision;
 use lite_eval::run::Run;
 use lite_eval::{Hypothesis, Translator, fit};
-use lite_model::device::is_host;
 use serde::Serialize;
 
+use super::lines::{read_lines, text_line};
 use super::search::SearchArguments;
-use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines, text_line};
+use super::{DeviceArguments, InputFormat, ModelArguments, PrecisionArguments, print_json};
 
 /// Translate lines from stdin to stdout
 ///
@@ -28,14 +28,13 @@ use super::{DeviceArguments, InputFormat, ModelArguments, print_json, read_lines
 pub struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// f32, or int8: weights and inputs of 8 bits, faster on a CPU [default: f32 of a run, int8 of a compressed model]
-    #[arg(long, value_name = "PRECISION")]
-    precision: Option<Precision>,
+    #[command(flatten)]
+    precision: PrecisionArguments,
     /// Whether a line is text or pieces between spaces
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     input_format: InputFormat,
     /// Translations, one a line, by whose lengths generate.py orders sources of equal length
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "references", value_name = "FILE")]
     reference: Option<PathBuf>,
     /// Write JSON lines
     #[arg(long)]
@@ -66,12 +65,7 @@ const BATCHES_READ: usize = 8;
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let device = arguments.device.device.open()?;
     let path = arguments.model.path()?;
-    let precision = match arguments.precision {
-        Some(precision) => precision,
-        None if path.is_file() && is_host(&device) => Precision::Int8,
-        None => Precision::F32,
-    };
-    precision.check_search(&device)?;
+    let precision = arguments.precision.of(path, &device)?;
     let is_small = precision == Precision::Int8 && path.is_file();
     if is_small {
         stay_small();

@@ -1,6 +1,7 @@
 //! Runs that were not trained.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use experiments::{Definition, RunDefinition, RunFolder};
 use lite_data::progress::Silent;
@@ -8,6 +9,10 @@ use lite_data::{PrepareOptions, prepare};
 use lite_eval::device::DeviceName;
 use lite_eval::run::seal_weights;
 use lite_model::{ModelConfig, Task, VocabularySizes, weights};
+
+/// A device's generator belongs to the process, and weights are drawn when they are first asked for: who seeds it draws all of
+/// them before another test does.
+static GENERATOR: Mutex<()> = Mutex::new(());
 
 /// The folder of a run with random weights, `tiny`: its definition and its prepared corpus stand in `root` too.
 pub fn untrained(root: &Path, definition: &str, arch: &str, overrides: &[&str]) -> PathBuf {
@@ -33,8 +38,9 @@ pub fn untrained(root: &Path, definition: &str, arch: &str, overrides: &[&str]) 
         target: prepared.target_vocabulary.len(),
     };
     let device = DeviceName::Flex.open().unwrap();
-    device.seed(7);
     let config: ModelConfig = definition.section(&format!("arch.{arch}")).unwrap();
+    let turn = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(7);
     let saved = match config.task {
         Task::Seq2Seq => weights::save(&config.init(sizes, &device).unwrap(), &folder.model()),
         Task::LanguageModel => {
@@ -42,6 +48,7 @@ pub fn untrained(root: &Path, definition: &str, arch: &str, overrides: &[&str]) 
             weights::save(&model, &folder.model())
         }
     };
+    drop(turn);
     saved.unwrap();
     seal_weights(&folder.model()).unwrap();
     folder.root().to_path_buf()

@@ -164,7 +164,7 @@ fn workloads_are_timed_beside_another_program() {
         assert!(row.gain().unwrap() > 1.0);
     }
 
-    let wrong = stderr(&pair("Peer=sh peer.sh {width}").code(1));
+    let wrong = stderr(&pair("Peer=sh peer.sh {width}").code(2));
     assert!(
         wrong.contains("`{width}` in the command is none of the workload's keys"),
         "{wrong}"

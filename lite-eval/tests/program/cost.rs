@@ -84,7 +84,11 @@ fn what_cannot_be_counted_is_refused() {
             &["--exp", "quick", "--vocabulary", "1000,2000,3000"],
             "error: --vocabulary: found 3 sizes, expected one for both sides, or SOURCE,TARGET\n",
         ),
+        (
+            &["--exp", "quick", "--set", "arch.lite.n_heads=3"],
+            "error: [arch.lite]: `n_heads`: found 3, expected a divisor of d_model = 136\n",
+        ),
     ] {
-        assert_eq!(stderr(&program(&["cost"]).args(arguments).assert().code(1)), expected);
+        assert_eq!(stderr(&program(&["cost"]).args(arguments).assert().code(2)), expected);
     }
 }

@@ -1,7 +1,11 @@
 //! Scores of given texts.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::{program, stderr, stdout};
 
@@ -91,6 +95,20 @@ fn the_example_of_metrics_works_as_pasted() {
 }
 
 #[test]
+fn packed_files_are_unpacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let packed = folder.path().join("system.hyp.gz");
+    let mut encoder = GzEncoder::new(fs::File::create(&packed).unwrap(), Compression::fast());
+    encoder.write_all(&fs::read(SUMMARIES[1]).unwrap()).unwrap();
+    encoder.finish().unwrap();
+    let scores = |hypotheses: &Path| {
+        let mut command = program(&["metrics", "--json", "--references", SUMMARIES[5], "--hypotheses"]);
+        stdout(&command.arg(hypotheses).assert().code(0))
+    };
+    assert_eq!(scores(&packed), scores(Path::new(SUMMARIES[1])));
+}
+
+#[test]
 fn a_system_has_an_interval() {
     let arguments = ["--metrics", "sacrebleu,rouge", "--confidence"];
     let files = [SUMMARIES[0], SUMMARIES[1], SUMMARIES[4], SUMMARIES[5]];
@@ -124,6 +142,7 @@ fn what_metrics_cannot_compare_is_named() {
     };
     let (two, three) = (file("two", b"a\nb\n"), file("three", b"a\nb\nc\n"));
     let (empty, broken) = (file("empty", b""), file("broken", b"a\nb\xff\n"));
+    let cut = file("cut.gz", b"\x1f\x8b\x08\0");
     let long = file("long", "a ".repeat(4000).as_bytes());
     let baseline = |path: &str| format!("--hypotheses {two} --references {two} --baseline {path}");
     for (arguments, code, expected) in [
@@ -148,6 +167,11 @@ fn what_metrics_cannot_compare_is_named() {
             baseline(&broken),
             1,
             format!("error: `{broken}` line 2: byte 2 is 0xff, which is no UTF-8"),
+        ),
+        (
+            baseline(&cut),
+            1,
+            format!("error: `{cut}`: found a gzip file that is cut off or damaged, expected a whole one: "),
         ),
         (
             format!("--hypotheses {long} --references {long} --metrics ter"),

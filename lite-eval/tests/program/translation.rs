@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use super::untrained::untrained;
 use super::{program, stderr, stdout};
 
-/// A run of one small model over six words and ten positions, with its corpus beside it.
+/// A run of one small model over six words of each language and ten positions, with its corpus beside it: each side of each split
+/// is a file of its own, `test.source` and so on.
 fn run() -> (TempDir, PathBuf) {
     run_with(&[])
 }
@@ -19,19 +20,12 @@ fn run() -> (TempDir, PathBuf) {
 /// The same with overrides of its definition.
 fn run_with(overrides: &[&str]) -> (TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
-    let corpus = root.path().join("corpus.txt");
-    fs::write(
-        &corpus,
-        "le chat noir dort bien ici\nle chat dort\nici le chat noir dort\n",
-    )
-    .unwrap();
-    let corpus = corpus.to_str().unwrap();
     let mut toml = String::from(
         r#"
         title = "tiny"
         [data]
         source_language = "fr"
-        target_language = "fr"
+        target_language = "en"
         tokeniser = { kind = "words" }
         [decode]
         max_length_b = 6
@@ -45,8 +39,29 @@ fn run_with(overrides: &[&str]) -> (TempDir, PathBuf) {
         max_source_positions = 10
         "#,
     );
-    for split in ["train", "valid", "test"] {
-        toml += &format!("\n[data.files.{split}]\nsource = {corpus:?}\ntarget = {corpus:?}\n");
+    for (split, source, target) in [
+        (
+            "train",
+            "le chat noir dort bien ici\nle chat dort\nici le chat noir dort\n",
+            "the black cat sleeps well here\nthe cat sleeps\nhere the black cat sleeps\n",
+        ),
+        (
+            "valid",
+            "le chat\nbien\nici dort le chat\n",
+            "the cat\nwell\nhere sleeps the cat\n",
+        ),
+        (
+            "test",
+            "chat noir\nici le chat noir dort bien\ndort\n",
+            "black cat\nhere the black cat sleeps well\nsleeps\n",
+        ),
+    ] {
+        toml += &format!("\n[data.files.{split}]\n");
+        for (side, lines) in [("source", source), ("target", target)] {
+            let path = root.path().join(format!("{split}.{side}"));
+            fs::write(&path, lines).unwrap();
+            toml += &format!("{side} = {path:?}\n");
+        }
     }
     let folder = untrained(root.path(), &toml, "lite", overrides);
     (root, folder)
@@ -164,9 +179,39 @@ fn a_translation_in_8_bits_scores_as_one_of_floats() {
 }
 
 #[test]
-fn a_run_is_evaluated_and_its_scores_are_those_of_its_hypotheses() {
+fn given_translations_are_scored_in_either_precision() {
     let (root, run) = run();
-    let data = root.path().join("data");
+    let [source, target] = ["test.source", "test.target"].map(|name| root.path().join(name));
+    let score = |arguments: &[&str]| {
+        let mut command = program(&["score", "--json", "--run", run.to_str().unwrap()]);
+        command.arg("--source").arg(&source).arg("--target").arg(&target);
+        command.args(arguments).assert()
+    };
+    let scores = |arguments: &[&str]| -> Vec<f64> {
+        let found = stdout(&score(arguments).code(0));
+        let lines = found
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.map(|line| line["log_probability"].as_f64().unwrap()).collect()
+    };
+    let (floats, int8) = (scores(&[]), scores(&["--precision", "int8"]));
+    assert_eq!((floats.len(), int8.len()), (3, 3));
+    for (floats, int8) in floats.iter().zip(&int8) {
+        assert!(
+            floats != int8 && (floats - int8).abs() < 0.03 * floats.abs(),
+            "{floats} {int8}"
+        );
+    }
+    let refused = stderr(&score(&["--batch-size", "0"]).code(2));
+    assert_eq!(refused, "error: --batch-size: found 0, expected 1 or more\n");
+}
+
+#[test]
+fn a_run_is_evaluated_and_its_scores_are_those_of_its_hypotheses() {
+    // Unless it is kept from it, a random model says one word again and again, whatever it reads.
+    let (root, run) = run_with(&["decode.no_repeat_ngram=1"]);
+    let file = |name: &str| root.path().join(name);
+    let data = file("data");
     let arguments = [
         "evaluate",
         "--run",
@@ -176,25 +221,43 @@ fn a_run_is_evaluated_and_its_scores_are_those_of_its_hypotheses() {
         "--offline",
         "--json",
     ];
-    let printed: serde_json::Value = serde_json::from_str(&stdout(&program(&arguments).assert().code(0))).unwrap();
-    let written: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(run.join("scores.json")).unwrap()).unwrap();
-    assert_eq!(printed, written);
-    let hypotheses = fs::read_to_string(run.join("hypotheses.txt")).unwrap();
-    let corpus = fs::read_to_string(root.path().join("corpus.txt")).unwrap();
-    assert_eq!(hypotheses, stdout(&translate(&run, &[], corpus).code(0)));
-    let hypotheses = run.join("hypotheses.txt");
-    let references = root.path().join("corpus.txt");
-    let files = [
-        "--hypotheses",
-        hypotheses.to_str().unwrap(),
-        "--references",
-        references.to_str().unwrap(),
-    ];
-    let scored = stdout(&program(&["metrics", "--json"]).args(files).assert().code(0));
-    let scored: serde_json::Value = serde_json::from_str(&scored).unwrap();
-    for score in written["scores"].as_array().unwrap() {
-        assert!(scored["scores"].as_array().unwrap().contains(score), "{score}");
+    let translated = |precision: &str, name: &str| {
+        let lines = fs::read(file(name)).unwrap();
+        stdout(&translate(&run, &["--precision", precision], lines).code(0))
+    };
+    let evaluate = |precision: &str, more: &[&str]| {
+        let found = stdout(&program(&arguments).args(more).assert().code(0));
+        let printed: serde_json::Value = serde_json::from_str(&found).unwrap();
+        let written = fs::read_to_string(run.join("scores.json")).unwrap();
+        let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+        assert_eq!(printed, written);
+        assert_eq!(written["precision"], precision);
+        let hypotheses = fs::read_to_string(run.join("hypotheses.txt")).unwrap();
+        assert_eq!(hypotheses, translated(precision, "test.source"));
+        for other in ["valid.source", "test.target"] {
+            assert_ne!(hypotheses, translated(precision, other), "{other}");
+        }
+        written
+    };
+    evaluate("int8", &["--precision", "int8"]);
+    let written = evaluate("f32", &[]);
+    let said = stderr(&program(&arguments[..arguments.len() - 1]).assert().code(0));
+    assert!(said.ends_with("\nprecision: f32\n"), "{said}");
+    let written = written["scores"].as_array().unwrap();
+    let scores = |references: &str| -> Vec<serde_json::Value> {
+        let mut command = program(&["metrics", "--json", "--hypotheses"]);
+        command.arg(run.join("hypotheses.txt"));
+        command.arg("--references").arg(file(references));
+        let scored: serde_json::Value = serde_json::from_str(&stdout(&command.assert().code(0))).unwrap();
+        scored["scores"].as_array().unwrap().clone()
+    };
+    let scored = scores("test.target");
+    for score in written {
+        assert!(scored.contains(score), "{score}");
+    }
+    for other in ["valid.target", "test.source"] {
+        let scored = scores(other);
+        assert!(!written.iter().all(|score| scored.contains(score)), "{other}");
     }
 }
 
@@ -232,7 +295,7 @@ fn what_no_search_needs_is_refused() {
             "error: decode.batch_size: found 2305843009213693952, expected 1048576 or less\n",
         ),
     ] {
-        assert_eq!(stderr(&translate(&run, &[flag, value], "le\n").code(1)), expected);
+        assert_eq!(stderr(&translate(&run, &[flag, value], "le\n").code(2)), expected);
     }
     let path = run.join("definition.json");
     let definition = RunDefinition::read(&path).unwrap();

@@ -67,7 +67,8 @@ fn band(taps: Tensor<4>, left: usize) -> Tensor<4> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{Device, Distribution};
+    use crate::draws::Draws;
+    use burn::tensor::Device;
 
     /// The definition, tap by tap.
     fn by_definition(y: &Tensor<3>, taps: &Tensor<4>, left: usize) -> Vec<f32> {
@@ -94,9 +95,9 @@ mod tests {
     fn check(length: usize, kernel_size: usize, left: usize) {
         let device = Device::flex();
         let (batch_size, n_heads, channels) = (2, 3, 6);
-        let normal = Distribution::Normal(0.0, 1.0);
-        let y = Tensor::<3>::random([batch_size, length, channels], normal, &device);
-        let taps = Tensor::<4>::random([batch_size, length, n_heads, kernel_size], normal, &device);
+        let mut draws = Draws::new(1);
+        let y = draws.tensor([batch_size, length, channels], &device);
+        let taps = draws.tensor([batch_size, length, n_heads, kernel_size], &device);
         let found: Vec<f32> = dynamic(y.clone(), taps.clone(), left).into_data().try_to_vec().unwrap();
         for (found, expected) in found.iter().zip(by_definition(&y, &taps, left)) {
             assert!(

@@ -134,7 +134,7 @@ fn depthwise(x: Tensor<3>, taps: Tensor<2>, left: usize) -> Tensor<3> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Distribution;
+    use crate::draws::Draws;
 
     /// The definition, tap by tap.
     fn by_definition(x: &Tensor<3>, taps: &Tensor<2>, left: usize) -> Vec<f32> {
@@ -157,11 +157,11 @@ mod tests {
     #[test]
     fn depthwise_equals_the_definition() {
         let device = Device::flex();
-        let normal = Distribution::Normal(0.0, 1.0);
+        let mut draws = Draws::new(2);
         for (length, kernel_size) in [(1, 7), (5, 9), (12, 3), (40, 11)] {
             for left in [kernel_size / 2, kernel_size - 1] {
-                let x = Tensor::<3>::random([2, length, 5], normal, &device);
-                let taps = Tensor::<2>::random([kernel_size, 5], normal, &device);
+                let x = draws.tensor([2, length, 5], &device);
+                let taps = draws.tensor([kernel_size, 5], &device);
                 let found: Vec<f32> = depthwise(x.clone(), taps.clone(), left)
                     .into_data()
                     .try_to_vec()

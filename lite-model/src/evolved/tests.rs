@@ -1,14 +1,16 @@
 //! The cells against the reference, and what they do not share with other architectures. The laws of all architectures
 //! stand in `laws.rs`.
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Distribution, Int, Tensor};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Int, Tensor};
 use safetensors::SafeTensors;
 
 use super::reference::{Sequence, Weights};
 use super::{DecoderCell, EncoderCell};
 use crate::config::{Architecture, ModelConfig, VocabularySizes};
 use crate::decoder::DecoderBlock;
+use crate::draws::{Draws, filled};
+use crate::dropout::seeded;
 use crate::long_short::Masks;
 use crate::seq2seq::causal_mask;
 use crate::weights;
@@ -24,24 +26,6 @@ fn config() -> ModelConfig {
         n_heads: N_HEADS,
         ..ModelConfig::new(Architecture::Evolved, 32, 40)
     }
-}
-
-/// Moves every parameter away from a neutral start, at which a mistake could hide.
-fn shaken<M: Module>(module: M) -> M {
-    struct Shake;
-    impl ModuleMapper for Shake {
-        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            param.map(|x| {
-                let noise = x.random_like(Distribution::Normal(0.0, 0.2));
-                x + noise
-            })
-        }
-    }
-    module.map(&mut Shake)
-}
-
-fn random(length: usize, device: &Device) -> Tensor<3> {
-    Tensor::random([2, length, 32], Distribution::Normal(0.0, 1.0), device)
 }
 
 fn rows(x: &Tensor<3>, sentence: usize) -> Sequence {
@@ -67,10 +51,9 @@ fn check(what: &str, found: &Sequence, expected: &Sequence) {
 #[test]
 fn encoder_cell_equals_the_reference_with_and_without_padding() {
     let device = Device::flex();
-    device.seed(3);
-    let cell = shaken(EncoderCell::new(&config(), &device));
+    let cell = filled(EncoderCell::new(&config(), &device), 3);
     let reference = Weights::of(&cell);
-    let x = random(13, &device);
+    let x = Draws::new(30).tensor([2, 13, 32], &device);
     let output = cell.forward(x.clone(), &Masks::default());
     for sentence in 0..2 {
         let expected = reference.encoder_cell(&rows(&x, sentence), N_HEADS);
@@ -96,10 +79,10 @@ fn encoder_cell_equals_the_reference_with_and_without_padding() {
 #[test]
 fn decoder_cell_equals_the_reference() {
     let device = Device::flex();
-    device.seed(4);
-    let cell = shaken(DecoderCell::new(&config(), &device));
+    let cell = filled(DecoderCell::new(&config(), &device), 4);
     let reference = Weights::of(&cell);
-    let (x, encoded) = (random(15, &device), random(6, &device));
+    let mut draws = Draws::new(40);
+    let (x, encoded) = (draws.tensor([2, 15, 32], &device), draws.tensor([2, 6, 32], &device));
     let masks = Masks {
         attention: Some(causal_mask(15, &device)),
         keep: None,
@@ -143,11 +126,10 @@ fn every_parameter_has_a_gradient() {
         }
     }
     let device = Device::flex().autodiff();
-    device.seed(5);
-    let model = config().init(VocabularySizes::joint(20), &device).unwrap();
+    let model = filled(config().init(VocabularySizes::joint(20), &device).unwrap(), 5);
     let source = Tensor::<2, Int>::from_ints([[5, 9, 4, 17, 8, 2], [1, 7, 12, 4, 19, 2]], &device);
     let target = Tensor::<2, Int>::from_ints([[2, 6, 11, 18, 4], [2, 4, 13, 9, 9]], &device);
-    let features = model.features(source, target);
+    let features = seeded(5, || model.features(source, target));
     let gradients = features.powi_scalar(3).sum().backward();
     let mut visitor = Gradients(&gradients, vec![], 0);
     model.visit(&mut visitor);
@@ -161,9 +143,8 @@ fn every_parameter_has_a_gradient() {
 #[test]
 fn weights_of_a_file_give_the_same_model() {
     let device = Device::flex();
-    device.seed(6);
     let sizes = VocabularySizes::joint(20);
-    let model = shaken(config().init(sizes, &device).unwrap());
+    let model = filled(config().init(sizes, &device).unwrap(), 6);
     let path = std::env::temp_dir().join(format!("lite-model-evolved-{}.safetensors", std::process::id()));
     weights::save(&model, &path).unwrap();
     let loaded = weights::load(config().init(sizes, &device).unwrap(), &path).unwrap();

@@ -90,8 +90,9 @@ pub(super) struct BranchPlanes {
 
 /// Pieces of what is cut by heads or rows: always as many, so that sums do not depend on the number of threads.
 pub(super) const PIECES: usize = 4;
-/// Multiplications below which to share a computation takes longer than to do it.
-pub(super) const SMALL: usize = 40_000;
+/// Multiplications below which to share a computation takes longer than to do it. The models of tests are small, and some
+/// have to reach it.
+pub(super) const SMALL: usize = if cfg!(test) { 300 } else { 40_000 };
 
 /// What a piece has for itself.
 #[derive(Debug, Default)]

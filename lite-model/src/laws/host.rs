@@ -1,10 +1,15 @@
 //! Sources and steps without tensors give what the full pass gives, for every architecture that is known there.
 
+use std::ops::RangeInclusive;
+
 use burn::module::{ModuleMapper, Param};
+use burn::tensor::TensorData;
 
 use super::*;
 use crate::config::PaddingMask;
 use crate::host::{HostModel, LogitSink, Team};
+use crate::long_short::Masks;
+use crate::state::Memory;
 
 /// All logits, a row's in the order of its tokens.
 #[derive(Default, Clone)]
@@ -19,42 +24,181 @@ impl LogitSink for Collected {
     }
 }
 
-fn joined(sinks: &[Collected], row: usize) -> Vec<f32> {
-    let found: Vec<(usize, f32)> = sinks
+fn joined(sinks: &[Collected], row: usize, vocabulary_size: usize) -> Vec<f32> {
+    let mut found: Vec<(usize, f32)> = sinks
         .iter()
         .filter_map(|sink| sink.0.get(row))
         .flatten()
         .copied()
         .collect();
-    assert!(found.iter().map(|found| found.0).eq(0..VOCABULARY), "each token once");
+    // Each thread has taken other runs of them.
+    found.sort_by_key(|found| found.0);
+    assert!(
+        found.iter().map(|found| found.0).eq(0..vocabulary_size),
+        "each token once"
+    );
     found.into_iter().map(|found| found.1).collect()
 }
 
-/// What the full pass says of the token after each prefix, and where its last layer looks.
-fn expected(model: &Seq2Seq, source: Tensor<2, Int>, prefixes: &[Vec<i32>]) -> (Vec<Vec<f32>>, Vec<usize>) {
-    let device = source.device();
-    let length = prefixes[0].len();
-    let is_padding: Vec<bool> = source.to_data().iter::<i64>().map(|id| id == i64::from(PAD)).collect();
-    let [_, source_length] = source.dims();
-    let tokens = burn::tensor::TensorData::new(prefixes.concat(), [prefixes.len(), length]);
-    let (features, attention) = model.decode(Tensor::from_data(tokens, &device), &model.encode(source));
-    let logits = model.logits(features.narrow(1, length - 1, 1).squeeze_dim(1));
-    let attention: Vec<f32> = attention.narrow(1, length - 1, 1).into_data().try_to_vec().unwrap();
-    let alignment = attention.chunks(source_length).zip(is_padding.chunks(source_length));
-    let alignment = alignment.map(|(attention, is_padding)| {
-        let kept: Vec<f32> = attention
-            .iter()
-            .zip(is_padding)
-            .filter(|x| !x.1)
-            .map(|x| *x.0)
-            .collect();
-        (0..kept.len()).max_by(|a, b| kept[*a].total_cmp(&kept[*b])).unwrap()
+fn host(model: Seq2Seq, config: &ModelConfig) -> HostModel {
+    let Ok(host) = HostModel::new(model, config) else {
+        panic!("{config:?} is known");
+    };
+    host
+}
+
+/// The rows of a step: of which sentence each is, and its tokens so far.
+#[derive(Clone)]
+struct Hypotheses {
+    sentences: Vec<usize>,
+    prefixes: Vec<Vec<i32>>,
+}
+
+/// What steps are asked for: row `i` of step `t` continues row `moves[t][i]` of the step before, at the start a sentence.
+fn hypotheses(moves: &[&[usize]], n_sentences: usize, vocabulary_size: usize) -> Vec<Hypotheses> {
+    let mut rows = Hypotheses {
+        sentences: (0..n_sentences).collect(),
+        prefixes: vec![vec![]; n_sentences],
+    };
+    let steps = moves.iter().enumerate().map(|(t, from)| {
+        rows = Hypotheses {
+            sentences: from.iter().map(|&row| rows.sentences[row]).collect(),
+            prefixes: from.iter().map(|&row| rows.prefixes[row].clone()).collect(),
+        };
+        for (i, prefix) in rows.prefixes.iter_mut().enumerate() {
+            let token = (97 * i + 61 * t) % (vocabulary_size - 4) + 4;
+            prefix.push(if t == 0 { 2 } else { token as i32 });
+        }
+        rows.clone()
     });
+    steps.collect()
+}
+
+/// What a step finds: the logits of each row, and the source token that it looks at.
+#[derive(PartialEq)]
+struct Step {
+    logits: Vec<Vec<f32>>,
+    alignment: Vec<usize>,
+}
+
+fn steps(
+    host: &HostModel,
+    source: &Tensor<2, Int>,
+    moves: &[&[usize]],
+    hypotheses: &[Hypotheses],
+    n_threads: usize,
+) -> Vec<Step> {
+    let mut team = Team::new(n_threads);
+    let mut state = host.begin(source.clone(), &mut team);
+    let steps = moves.iter().zip(hypotheses).enumerate().map(|(t, (from, rows))| {
+        let tokens: Vec<u32> = rows.prefixes.iter().map(|prefix| prefix[t] as u32).collect();
+        let mut sinks = vec![Collected::default(); n_threads];
+        let alignment = host.step(&tokens, from, &mut state, &mut team, &mut sinks);
+        let logits = (0..tokens.len()).map(|row| joined(&sinks, row, host.vocabulary_size()));
+        Step {
+            logits: logits.collect(),
+            alignment,
+        }
+    });
+    steps.collect()
+}
+
+/// The steps, which have the same bits with any of these numbers of threads.
+fn steps_of_any_team(
+    host: &HostModel,
+    source: &Tensor<2, Int>,
+    moves: &[&[usize]],
+    hypotheses: &[Hypotheses],
+    n_threads: RangeInclusive<usize>,
+) -> Vec<Step> {
+    let expected = steps(host, source, moves, hypotheses, *n_threads.start());
+    for n_threads in n_threads.skip(1) {
+        let found = steps(host, source, moves, hypotheses, n_threads);
+        for (t, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            assert!(found == expected, "{n_threads} threads, step {t}");
+        }
+    }
+    expected
+}
+
+/// What the full pass says of the token after each prefix, and how much its last layer looks at each token of the source,
+/// padding left out.
+fn expected(
+    model: &Seq2Seq,
+    source: &Tensor<2, Int>,
+    memory: &Memory,
+    rows: &Hypotheses,
+) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+    let device = source.device();
+    let sentences = Tensor::<1, Int>::from_ints(&rows.sentences[..], &device);
+    let memory = Memory {
+        features: memory.features.clone().select(0, sentences.clone()),
+        masks: Masks {
+            attention: memory
+                .masks
+                .attention
+                .clone()
+                .map(|mask| mask.select(0, sentences.clone())),
+            keep: None,
+        },
+    };
+    let [_, source_length] = source.dims();
+    let source: Vec<i64> = source.clone().select(0, sentences).into_data().iter::<i64>().collect();
+    let (n_rows, length) = (rows.prefixes.len(), rows.prefixes[0].len());
+    let tokens = TensorData::new(rows.prefixes.concat(), [n_rows, length]);
+    let (features, attention) = model.decode(Tensor::from_data(tokens, &device), &memory);
+    let logits = model.logits(features.narrow(1, length - 1, 1).squeeze_dim(1));
+    let [_, vocabulary_size] = logits.dims();
     let logits: Vec<f32> = logits.into_data().try_to_vec().unwrap();
+    let attention: Vec<f32> = attention.narrow(1, length - 1, 1).into_data().try_to_vec().unwrap();
+    let attention = attention.chunks(source_length).zip(source.chunks(source_length));
+    let attention = attention.map(|(attention, source)| -> Vec<f32> {
+        let kept = attention.iter().zip(source).filter(|x| *x.1 != i64::from(PAD));
+        kept.map(|x| *x.0).collect()
+    });
     (
-        logits.chunks(VOCABULARY).map(<[f32]>::to_vec).collect(),
-        alignment.collect(),
+        logits.chunks(vocabulary_size).map(<[f32]>::to_vec).collect(),
+        attention.collect(),
     )
+}
+
+/// Holds each step on the host, with any of these numbers of threads, to the full pass.
+fn check(
+    config: &ModelConfig,
+    model: &Seq2Seq,
+    host: &HostModel,
+    source: &Tensor<2, Int>,
+    moves: &[&[usize]],
+    n_threads: RangeInclusive<usize>,
+) {
+    let [n_sentences, _] = source.dims();
+    let hypotheses = hypotheses(moves, n_sentences, host.vocabulary_size());
+    let memory = model.encode(source.clone());
+    let found = steps_of_any_team(host, source, moves, &hypotheses, n_threads);
+    assert_eq!(found.len(), moves.len());
+    for (t, (step, rows)) in found.iter().zip(&hypotheses).enumerate() {
+        let (logits, attention) = expected(model, source, &memory, rows);
+        assert_eq!(step.logits.len(), logits.len());
+        for (row, (found, expected)) in step.logits.iter().zip(&logits).enumerate() {
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(expected) {
+                let difference = (found - expected).abs();
+                assert!(
+                    difference < TOLERANCE,
+                    "{config:?} step {t} row {row}: {found} {expected}"
+                );
+            }
+        }
+        assert_eq!(step.alignment.len(), attention.len());
+        for (row, (found, attention)) in step.alignment.iter().zip(&attention).enumerate() {
+            let most = attention.iter().copied().fold(0.0, f32::max);
+            // Of two tokens that rounding alone tells apart it may be either.
+            assert!(
+                attention[*found] > most - TOLERANCE,
+                "{config:?} step {t} row {row}: {found} of {attention:?}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -90,35 +234,64 @@ fn sources_and_steps_on_the_host_equal_the_full_pass() {
             }
         };
         assert_eq!(host.vocabulary_size(), VOCABULARY);
-        for (source, n_threads) in sources.into_iter().zip(if i < 2 { [1, 2, 3] } else { [1; 3] }) {
+        for source in sources {
             let source = Tensor::<2, Int>::from_ints(source, &device);
-            let mut team = Team::new(n_threads);
-            let mut state = host.begin(source.clone(), &mut team);
-            let mut sentences = vec![0, 1, 2];
-            let mut prefixes: Vec<Vec<i32>> = vec![vec![]; 3];
-            for (t, rows) in moves.iter().enumerate() {
-                sentences = rows.iter().map(|&row| sentences[row]).collect();
-                prefixes = rows.iter().map(|&row| prefixes[row].clone()).collect();
-                for (i, prefix) in prefixes.iter_mut().enumerate() {
-                    prefix.push(if t == 0 { 2 } else { ((7 * i + 5 * t) % 16 + 4) as i32 });
-                }
-                let tokens: Vec<u32> = prefixes.iter().map(|prefix| prefix[t] as u32).collect();
-                let mut sinks = vec![Collected::default(); n_threads];
-                let alignment = host.step(&tokens, rows, &mut state, &mut team, &mut sinks);
-                let indices = Tensor::<1, Int>::from_ints(&sentences[..], &device);
-                let (logits, looks) = expected(&model, source.clone().select(0, indices), &prefixes);
-                for (row, logits) in logits.iter().enumerate() {
-                    for (found, expected) in joined(&sinks, row).iter().zip(logits) {
-                        let difference = (found - expected).abs();
-                        assert!(
-                            difference < TOLERANCE,
-                            "{config:?} step {t} row {row}: {found} {expected}"
-                        );
-                    }
-                }
-                assert_eq!(alignment, looks, "{config:?} step {t}");
-            }
+            let n_threads = if i < 2 { 1..=3 } else { 1..=1 };
+            check(&config, &model, &host, &source, &moves, n_threads);
         }
+    }
+}
+
+/// Heads, sources and a vocabulary that are cut: into several panels, the last of them not full, and into shares of threads.
+#[test]
+fn wide_heads_and_long_sources_on_the_host_equal_the_full_pass() {
+    // Three runs of the output.
+    const WIDE: usize = 900;
+    const LENGTH: usize = 37;
+    let device = Device::flex();
+    // One token more than a panel has, a full one, and two groups of the encoder.
+    let lengths = [LENGTH, 17, 16, 33];
+    let token = |i: usize, t: usize, length: usize| match t {
+        t if t + 1 < length => ((89 * i + 53 * t) % (WIDE - 4) + 4) as i32,
+        t if t + 1 == length => 2,
+        _ => PAD as i32,
+    };
+    let sentences = lengths.iter().enumerate();
+    let source: Vec<i32> = sentences
+        .flat_map(|(i, length)| (0..LENGTH).map(move |t| token(i, t, *length)))
+        .collect();
+    let source = Tensor::<2, Int>::from_data(TensorData::new(source, [lengths.len(), LENGTH]), &device);
+    // More rows of a sentence than a tile has; fewer rows than pieces, so that heads are divided; one row.
+    let moves: [(&[usize], usize); 8] = [
+        (&[0, 1, 2, 3], 1),
+        (&[0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3], 1),
+        (&[6, 4, 4, 0, 1, 2, 5, 7, 9, 8, 10], 8),
+        (&[3, 7, 9], 1),
+        (&[0, 1, 2], 4),
+        (&[0, 0, 2, 2, 2], 1),
+        (&[1, 0, 4, 3, 3], 4),
+        (&[4], 1),
+    ];
+    let moves: Vec<&[usize]> = moves
+        .iter()
+        .flat_map(|(rows, n_steps)| std::iter::repeat_n(*rows, *n_steps))
+        .collect();
+    // Heads of 40 channels, and of 20.
+    for (architecture, n_heads) in [(Architecture::Transformer, 2), (Architecture::Lite, 4)] {
+        let config = ModelConfig {
+            encoder_layers: 2,
+            decoder_layers: 2,
+            n_heads,
+            branch_heads: 2,
+            kernel_sizes: vec![3, 7],
+            ..ModelConfig::new(architecture, 80, 72)
+        };
+        let model = filled(config.init(VocabularySizes::joint(WIDE), &device).unwrap(), 8);
+        check(&config, &model, &host(model.clone(), &config), &source, &moves, 1..=3);
+        // In 8 bits the full pass rounds elsewhere now and then, but threads do not.
+        let int8 = host(model.to_int8(), &config);
+        let hypotheses = hypotheses(&moves, lengths.len(), WIDE);
+        steps_of_any_team(&int8, &source, &moves, &hypotheses, 1..=3);
     }
 }
 
@@ -138,17 +311,15 @@ fn a_source_is_encoded_the_same_in_any_company() {
         padding_mask: PaddingMask::BeforeProjection,
         ..configs().swap_remove(0)
     };
-    let Ok(host) = HostModel::new(model(&config, &device), &config) else {
-        panic!("{config:?} is known");
-    };
+    let host = host(model(&config, &device), &config);
     let mut team = Team::new(1);
     let mut logits = |sources: &[Vec<i32>]| -> Vec<Vec<f32>> {
-        let data = burn::tensor::TensorData::new(sources.concat(), [sources.len(), 6]);
+        let data = TensorData::new(sources.concat(), [sources.len(), 6]);
         let mut state = host.begin(Tensor::from_data(data, &device), &mut team);
         let rows: Vec<usize> = (0..sources.len()).collect();
         let mut sinks = vec![Collected::default()];
         host.step(&vec![2; rows.len()], &rows, &mut state, &mut team, &mut sinks);
-        rows.iter().map(|&row| joined(&sinks, row)).collect()
+        rows.iter().map(|&row| joined(&sinks, row, VOCABULARY)).collect()
     };
     let alone = logits(&few);
     let together = logits(&many);
@@ -192,16 +363,14 @@ fn a_weight_that_is_no_number_shows_in_every_row() {
         if place == spoil.n_seen {
             break;
         }
-        let Ok(host) = HostModel::new(spoilt, &config) else {
-            panic!("{config:?} is known");
-        };
+        let host = host(spoilt, &config);
         let mut team = Team::new(1);
         let mut state = host.begin(source(&device), &mut team);
         let mut sinks = [Collected::default()];
         host.step(&[2, 2], &[0, 1], &mut state, &mut team, &mut sinks);
         for row in 0..2 {
             assert!(
-                joined(&sinks, row).iter().any(|x| x.is_nan()),
+                joined(&sinks, row, VOCABULARY).iter().any(|x| x.is_nan()),
                 "tensor {place}, row {row}"
             );
         }

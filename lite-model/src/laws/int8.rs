@@ -98,6 +98,7 @@ fn a_step_on_the_host_is_in_8_bits_too() {
         }
     }
     let device = Device::flex();
+    let mut distances = Vec::new();
     for config in configs() {
         let model = model(&config, &device).to_int8();
         let memory = model.encode(source(&device));
@@ -122,11 +123,16 @@ fn a_step_on_the_host_is_in_8_bits_too() {
             let [Logits(found)] = sinks;
             let found = Tensor::from_data(burn::tensor::TensorData::new(found, [2, VOCABULARY]), &device);
             let distance = distance(found, expected);
-            // A step of a rounded value where float noise moves it over the middle; floats would be as far as the
-            // rounding of all weights.
-            assert!(distance < 2e-3, "{distance}: {config:?}");
+            // Float noise, which differs between processors, may move a value over the middle of a step. A step is half a
+            // percent of a row of 16 and moves values behind it over theirs: at worst, all inputs are rounded otherwise.
+            assert!(distance < INPUTS_ROUNDED, "{distance}: {config:?}");
+            distances.push(distance);
         }
     }
+    // To most steps it does not happen, and what is left is float noise; a host that rounded nothing would be off in each.
+    distances.sort_by(f64::total_cmp);
+    let median = distances[distances.len() / 2];
+    assert!(median < 1e-4, "{median}");
 }
 
 #[test]
@@ -187,7 +193,8 @@ fn a_model_that_is_read_in_8_bits_is_the_one_that_is_made_so() {
             };
             tensors.into_iter().map(source).collect()
         };
-        let fresh = model(&config, &device);
+        // Of other numbers: what is not read shows.
+        let fresh = config.init(VocabularySizes::joint(VOCABULARY), &device).unwrap();
         let found = load_int8(fresh.clone(), sources(), &path).unwrap();
         let expected = floats.to_int8();
         assert_eq!(found.num_params(), expected.num_params());

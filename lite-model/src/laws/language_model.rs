@@ -2,8 +2,9 @@
 
 use burn::tensor::{Device, Int, Tensor};
 
-use super::{TOLERANCE, VOCABULARY, check_layout, configs, largest, shaken};
+use super::{TOLERANCE, VOCABULARY, check_layout, configs, largest};
 use crate::config::{AdaptiveInputConfig, AdaptiveSoftmaxConfig, ModelConfig, ShareEmbeddings, Stack, Task};
+use crate::draws::filled;
 use crate::language_model::LanguageModel;
 use crate::tokens::PAD;
 
@@ -59,8 +60,7 @@ fn language_models() -> Vec<ModelConfig> {
 }
 
 fn model(config: &ModelConfig, device: &Device) -> LanguageModel {
-    device.seed(7);
-    shaken(config.init_language_model(VOCABULARY, device).unwrap())
+    filled(config.init_language_model(VOCABULARY, device).unwrap(), 7)
 }
 
 fn tokens(device: &Device) -> Tensor<2, Int> {

@@ -1,10 +1,10 @@
 //! The loss against the authors' numbers and against autodiff through the plain composition.
 
-use burn::tensor::Distribution;
 use burn::tensor::activation::log_softmax;
 use safetensors::SafeTensors;
 
 use super::*;
+use crate::draws::Draws;
 
 fn devices() -> Vec<Device> {
     vec![
@@ -80,12 +80,11 @@ fn gradients_equal_those_of_the_plain_composition() {
     // Large enough for two chunks.
     let (batch_size, length, d_model, vocabulary) = (7, 72, 24, 40_000);
     for device in devices() {
-        device.seed(3);
-        let draw =
-            |rows: usize, columns: usize| Tensor::<2>::random([rows, columns], Distribution::Normal(0.0, 0.5), &device);
-        let features = draw(batch_size * length, d_model).reshape([batch_size, length, d_model]);
+        let mut draws = Draws::new(3);
+        let features = draws.tensor([batch_size, length, d_model], &device).mul_scalar(0.5);
         let features = features.autodiff().require_grad();
-        let projection = draw(vocabulary, d_model).autodiff().require_grad();
+        let projection = draws.tensor([vocabulary, d_model], &device).mul_scalar(0.5);
+        let projection = projection.autodiff().require_grad();
         let targets: Vec<i32> = (0..504)
             .map(|i| if i % 7 == 0 { PAD } else { i * 263 % 40_000 })
             .collect();
@@ -122,8 +121,7 @@ fn gradients_equal_those_of_the_plain_composition() {
 #[test]
 fn both_ways_to_compute_a_chunk_agree() {
     for device in devices() {
-        device.seed(5);
-        let logits = Tensor::<2>::random([9, 333], Distribution::Normal(0.0, 4.0), &device);
+        let logits = Draws::new(5).tensor([9, 333], &device).mul_scalar(4.0);
         let targets: Vec<i32> = (0..9).map(|i| 2 + i * 31).collect();
         let a = chunk_loss(logits.clone(), &targets, 0.1, true);
         let b = chunk_loss_on_device(logits, &targets, 0.1, true);

@@ -8,12 +8,13 @@ use anyhow::Context;
 use experiments::{commit, machine, now, write_atomically};
 use lite_eval::bench::pair::{OURS, Pairs, Row, Timed, command_of};
 use lite_eval::bench::simd;
+use lite_eval::precision::Precision;
 use lite_eval::tables::bench::table;
 use lite_eval::text_table::Format;
 use serde_json::Value as Json;
 
 use super::workload::{architecture, positive};
-use super::{TaskName, measured};
+use super::{TaskName, check_precision, measured};
 use crate::program::{DeviceArguments, print_json};
 
 /// Time workloads beside other programs
@@ -24,9 +25,12 @@ use crate::program::{DeviceArguments, print_json};
 /// becomes DIR/NAME.json; `lite-eval tables` makes the README's table `<!-- table:bench:NAME -->` of it.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  \
-    lite-eval bench pair --task greedy --arch lite --d-model 64 --batch 1 --vocab 1000 --steps 2 --rounds 1 --out pairs\n  \
-    lite-eval bench pair --arch transformer --d-model 128,320 --batch 1,32 --threads 1 --name decoding \\\n    \
-    --beside \"CTranslate2=python3 YOUR_SCRIPT.py --d-model {d_model} --vocab {vocab} --batch {batch} --beam {beam} --threads {threads} --json\"")]
+    lite-eval bench pair --task greedy --arch lite --d-model 64 --batch 1 \\\n    \
+    --vocab 1000 --steps 2 --rounds 1 --out pairs\n  \
+    lite-eval bench pair --arch transformer --d-model 128,320 --batch 1,32 \\\n    \
+    --threads 1 --name decoding --beside \"CTranslate2=python3 YOUR_SCRIPT.py \\\n    \
+    --d-model {d_model} --vocab {vocab} --batch {batch} --beam {beam} \\\n    \
+    --threads {threads} --json\"")]
 pub struct Arguments {
     /// What is timed
     #[arg(long, value_enum, value_name = "TASK", default_value = "beam")]
@@ -38,7 +42,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "200", value_parser = positive())]
     d_model: Vec<usize>,
     /// Words of both vocabularies
-    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "32000", value_parser = positive())]
+    #[arg(long, alias = "vocabulary", value_name = "N", value_delimiter = ',', default_value = "32000",
+          value_parser = positive())]
     vocab: Vec<usize>,
     /// Sentences [default: 128 in training, 1 and 32 in a search]
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = positive())]
@@ -48,7 +53,7 @@ pub struct Arguments {
     threads: Vec<usize>,
     /// f32; in training also bf16, in a search int8
     #[arg(long, value_name = "PRECISION", default_value = "f32")]
-    precision: String,
+    precision: Precision,
     /// Another program, and its command line
     #[arg(long, value_name = "NAME=COMMAND", value_parser = peer)]
     beside: Vec<Peer>,
@@ -56,13 +61,13 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value = "3", value_parser = positive())]
     rounds: usize,
     /// Repetitions of a turn that are timed, after one for warming up
-    #[arg(long, value_name = "N", default_value = "5", value_parser = positive())]
+    #[arg(long, alias = "repetitions", value_name = "N", default_value = "5", value_parser = positive())]
     steps: usize,
     /// Name of the record
     #[arg(long, value_name = "NAME", default_value = "pairs")]
     name: String,
     /// Where it is written
-    #[arg(long, value_name = "DIR", default_value = "results/bench")]
+    #[arg(long, alias = "output", value_name = "DIR", default_value = "results/bench")]
     out: PathBuf,
     /// Print the record as JSON
     #[arg(long)]
@@ -92,7 +97,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for arch in &arguments.arch {
         architecture(arch)?;
     }
-    arguments.device.device.open()?;
+    let device = arguments.device.device.open()?;
+    check_precision(arguments.task.task(), arguments.precision, &device)?;
     std::fs::create_dir_all(&arguments.out).with_context(|| format!("`{}`", arguments.out.display()))?;
     let path = arguments.out.join(format!("{}.json", arguments.name));
     // A measurement that is stopped leaves the record of an earlier one as it was, and what it found beside it.
@@ -169,9 +175,9 @@ fn measure(arguments: &Arguments, workload: &[String]) -> anyhow::Result<Row> {
     let steps = arguments.steps.to_string();
     let ours = {
         let task = arguments.task.task().name();
-        let device = arguments.device.device.name();
+        let device = arguments.device.device.to_string();
         let fixed = ["bench", task, "--json", "--warmup", "1", "--steps", &steps];
-        let more = ["--device", device, "--precision", &arguments.precision];
+        let more = ["--device", &device, "--precision", arguments.precision.name()];
         let words = fixed.into_iter().map(str::to_owned).chain(workload.iter().cloned());
         words.chain(more.map(str::to_owned)).collect::<Vec<_>>()
     };

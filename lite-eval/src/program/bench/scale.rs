@@ -20,9 +20,9 @@ use crate::program::{DeviceArguments, print_json, print_table};
 /// Every point is measured in a process of its own. What is not varied is small, so that all takes minutes. Writes
 /// DIR/scale-TASK-AXIS.json, which holds all that was measured, and beside it a figure, .svg.
 #[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Example:\n  lite-eval bench scale --task greedy --axis length --values 32,64,128 --arch lite,transformer"
-)]
+#[command(after_help = "Example:\n  \
+    lite-eval bench scale --task greedy --axis length --values 32,64,128 \\\n    \
+    --arch lite,transformer")]
 pub struct Arguments {
     /// What is varied
     #[arg(long, value_enum, value_name = "AXIS", default_value = "length")]
@@ -45,7 +45,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value = "128", value_parser = positive())]
     d_model: usize,
     /// Words where they are not varied
-    #[arg(long, value_name = "N", default_value = "8000", value_parser = positive())]
+    #[arg(long, alias = "vocabulary", value_name = "N", default_value = "8000", value_parser = positive())]
     vocab: usize,
     /// Sentences where they are not varied
     #[arg(long, value_name = "N", default_value = "8", value_parser = positive())]
@@ -54,13 +54,13 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value = "32", value_parser = positive())]
     length: usize,
     /// Repetitions that are timed, after one for warming up
-    #[arg(long, value_name = "N", default_value = "3", value_parser = positive())]
+    #[arg(long, alias = "repetitions", value_name = "N", default_value = "3", value_parser = positive())]
     steps: usize,
     /// Cores [default: all, or RAYON_NUM_THREADS]
     #[arg(long, value_name = "N", value_parser = positive())]
     threads: Option<usize>,
     /// Where the record and the figure are written
-    #[arg(long, value_name = "DIR", default_value = "results/bench")]
+    #[arg(long, alias = "output", value_name = "DIR", default_value = "results/bench")]
     out: PathBuf,
     /// Print the record as JSON
     #[arg(long)]
@@ -143,7 +143,7 @@ fn measure(arguments: &Arguments, task: Task, axis: Axis, arch: &str, value: usi
         command.args([flag, &number.to_string()]);
     }
     command.args(["--src-len", &length, "--tgt-len", &length]);
-    command.args(["--device", arguments.device.device.name()]);
+    command.args(["--device", &arguments.device.device.to_string()]);
     if let Some(n) = arguments.threads {
         command.args(["--threads", &n.to_string()]);
     }

@@ -1,6 +1,6 @@
 //! A workload on the command line: a definition's architecture, or sizes.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::builder::RangedU64ValueParser;
 use experiments::{Definition, nearest};
 use lite_eval::bench::{Task, Workload, vocabulary_sizes};
@@ -9,15 +9,16 @@ use lite_model::config::ShareEmbeddings;
 use lite_model::{Architecture, ModelConfig, VocabularySizes};
 
 use crate::program::DeviceArguments;
+use crate::program::errors::usage;
 
 /// Time one workload
 ///
 /// The model is an architecture of a definition (--exp) or one of the sizes given, post-norm, with the paper's kernels. All
 /// sentences are equally long, nothing is padded.
 #[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Example:\n  lite-eval bench beam --arch transformer --d-model 320 --vocab 32000 --batch 32 --threads 2"
-)]
+#[command(after_help = "Example:\n  \
+    lite-eval bench beam --arch transformer --d-model 320 --vocab 32000 \\\n    \
+    --batch 32 --threads 2")]
 pub struct Arguments {
     /// Experiment whose architecture --arch is timed: a built-in name or a .toml file
     #[arg(long = "exp", value_name = "NAME")]
@@ -53,10 +54,10 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = positive())]
     batch: Option<usize>,
     /// Tokens of a source
-    #[arg(long, value_name = "N", default_value = "32", value_parser = positive())]
+    #[arg(long, alias = "source-length", value_name = "N", default_value = "32", value_parser = positive())]
     src_len: usize,
     /// Tokens of a target
-    #[arg(long, value_name = "N", default_value = "32", value_parser = positive())]
+    #[arg(long, alias = "target-length", value_name = "N", default_value = "32", value_parser = positive())]
     tgt_len: usize,
     /// Hypotheses of a sentence in a beam search
     #[arg(long, value_name = "N", default_value = "4", value_parser = positive())]
@@ -80,7 +81,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = positive())]
     threads: Option<usize>,
     /// Repetitions that are timed
-    #[arg(long, value_name = "N", default_value = "5", value_parser = positive())]
+    #[arg(long, alias = "repetitions", value_name = "N", default_value = "5", value_parser = positive())]
     pub(super) steps: usize,
     /// Repetitions before them
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -116,10 +117,16 @@ impl Arguments {
     }
 
     pub(super) fn workload(&self, task: Task) -> anyhow::Result<Workload> {
-        ensure!(self.vocab.len() <= 2, "--vocab takes one size or two");
+        ensure!(
+            self.vocab.len() <= 2,
+            usage(anyhow!(
+                "--vocab: found {} sizes, expected one for both sides, or SOURCE,TARGET",
+                self.vocab.len()
+            ))
+        );
         ensure!(
             self.vocab.iter().all(|&size| size > 4),
-            "--vocab: four ids are taken by <s>, <pad>, </s> and <unk>"
+            usage(anyhow!("--vocab: four ids are taken by <s>, <pad>, </s> and <unk>"))
         );
         let (mut model, sizes) = match &self.experiment {
             Some(name) => {
@@ -152,6 +159,12 @@ impl Arguments {
         })
     }
 
+    /// Whether what is wrong with the model is the command line's: all that is built in is sound.
+    pub(super) fn is_of_command_line(&self) -> bool {
+        let is_a_file = self.experiment.as_ref().is_some_and(|name| name.ends_with(".toml"));
+        !is_a_file || !self.overrides.is_empty()
+    }
+
     /// Heads of self-attention, or of each branch in its place.
     pub(super) fn self_attention_heads(&self, model: &ModelConfig) -> usize {
         if has_one_number_of_heads(model.architecture) {
@@ -178,9 +191,11 @@ impl Arguments {
             model.n_heads = self.heads.unwrap_or(model.n_heads);
             ensure!(
                 self.cross_heads.is_none_or(|n| n == model.n_heads),
-                "--cross-heads: a {} has as many there as in self-attention, {}",
-                self.arch,
-                model.n_heads
+                usage(anyhow!(
+                    "--cross-heads: a {} has as many there as in self-attention, {}",
+                    self.arch,
+                    model.n_heads
+                ))
             );
         } else {
             model.branch_heads = self.heads.unwrap_or(model.branch_heads);
@@ -219,8 +234,8 @@ pub(super) fn architecture(name: &str) -> anyhow::Result<Architecture> {
         return Ok(*found);
     }
     let names = ALL.map(|(name, _)| name);
-    match nearest(name, names) {
-        Some(near) => bail!("no architecture is named `{name}` (did you mean `{near}`?)"),
-        None => bail!("no architecture is named `{name}`; there are {}", names.join(", ")),
-    }
+    Err(usage(match nearest(name, names) {
+        Some(near) => anyhow!("no architecture is named `{name}` (did you mean `{near}`?)"),
+        None => anyhow!("no architecture is named `{name}`; there are {}", names.join(", ")),
+    }))
 }

@@ -8,10 +8,10 @@ use std::cell::Cell;
 
 use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use super::*;
-use crate::draws::Draws;
+use crate::draws::{Draws, filled};
 use crate::dropout::seeded;
 use crate::encoder::layer_norm as new_norm;
 use crate::linear::Linear;
@@ -188,13 +188,9 @@ fn without_autodiff_the_output_is_the_same() {
 #[test]
 fn layers_agree_with_inference() {
     let plain = Device::flex();
-    plain.seed(5);
-    let x = Tensor::<3>::random([2, 5, 12], Distribution::Normal(0.0, 1.0), &plain);
+    let x = Draws::new(5).tensor([2, 5, 12], &plain);
     let layer: Linear = crate::init::xavier_linear(12, 12, 1.0, crate::init::BiasInit::FanIn, &plain);
-    let norm = norm_of(
-        Tensor::random([12], Distribution::Normal(1.0, 0.1), &plain),
-        Tensor::random([12], Distribution::Normal(0.0, 0.1), &plain),
-    );
+    let (layer, norm) = (filled(layer, 6), filled(new_norm(12, &plain), 7));
     let none = Dropout::new(0.0);
     let through = |x: Tensor<3>, layer: &Linear, norm: &LayerNorm| {
         let hidden = linear_relu(layer, x.clone(), &none);
