@@ -182,6 +182,19 @@ impl DataError {
     }
 }
 
+/// An error as a program shows it, on one line: its message and those of its causes. Many a message ends with that of its
+/// cause, and what the line ends with already is left out.
+pub fn chain_text(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text += ": ";
+            text += &cause;
+        }
+    }
+    text
+}
+
 /// Paths, one after the other.
 fn names(paths: &[PathBuf]) -> String {
     let names: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
@@ -190,7 +203,20 @@ fn names(paths: &[PathBuf]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::anyhow;
+
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let lost = || io::Error::new(io::ErrorKind::NotFound, "it is gone");
+        let of_file = anyhow::Error::from(DataError::io(Path::new("a"))(lost()));
+        assert_eq!(chain_text(&of_file), "`a`: it is gone");
+        assert_eq!(chain_text(&of_file.context("b")), "b: `a`: it is gone");
+        let plain = anyhow::Error::from(lost()).context("`c`").context("d");
+        assert_eq!(chain_text(&plain), "d: `c`: it is gone");
+        assert_eq!(chain_text(&anyhow!("x").context("x y")), "x y: x");
+    }
 
     #[test]
     fn only_what_was_prepared_is_to_be_removed() {

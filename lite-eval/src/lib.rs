@@ -13,7 +13,6 @@
 //! - [`tables`] and [`plot`] make what is shown from records alone; [`text_table`] writes a table in three formats.
 //! - [`cost`]: parameters and Mult-Adds of definitions, beside the published ones.
 //! - [`workers`]: independent pieces of work, a core each, results in order.
-//! - [`errors`]: an error with its causes as one line of text, for programs.
 //! - [`mod@bench`] measures decoding and training of a definition with random weights; [`device`] opens a device by name, [`precision`] says
 //!   what it computes in.
 //!
@@ -27,7 +26,6 @@ pub mod compress;
 pub mod cost;
 pub mod decode;
 pub mod device;
-pub mod errors;
 pub mod evaluate;
 pub mod export;
 mod figure;

@@ -90,8 +90,9 @@ pub enum Command {
     /// Lends a device of this machine to trainings elsewhere
     ///
     /// Writes the address for their --device, and computes for them until it is told to end. Where it listens on all
-    /// addresses of this machine, 0.0.0.0, put the machine's name in its place there. Beyond this machine it listens only with a word in the environment, LITE_TRAIN_TOKEN, that they have in theirs too. What is sent
-    /// is not encrypted: for networks that one trusts.
+    /// addresses of this machine, 0.0.0.0, put the machine's name in its place there. Beyond this machine it listens
+    /// only with a word in the environment, LITE_TRAIN_TOKEN, that they have in theirs too. What is sent is not
+    /// encrypted: for networks that one trusts.
     #[command(after_help = "Examples:\n  lite-train serve\n  \
         LITE_TRAIN_TOKEN=word lite-train serve --device cuda:1 --listen 0.0.0.0:3000")]
     Serve {

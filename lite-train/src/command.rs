@@ -6,10 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use experiments::{ComparisonRecord, Definition, Record, RunDefinition, RunFolder};
-use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, prepare, progress};
+use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, chain_text, prepare, progress};
 use lite_eval::compare::{compare_all, compare_rows};
 use lite_eval::decode::DecodeConfig;
-use lite_eval::errors::chain_text;
 use lite_eval::evaluate::Split;
 use lite_eval::metrics::bootstrap::Bootstrap;
 use lite_eval::tables::{Row, comparison};

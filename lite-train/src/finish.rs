@@ -49,9 +49,14 @@ pub fn finished(run: &Run<'_>, state: &TrainState, ending: Ending) -> Option<(Pa
 ///
 /// Those of reading its translations and of writing.
 pub fn keep_in(results: &Path, path: &Path, record: &Record) -> anyhow::Result<()> {
-    let name = path.file_name().unwrap_or_default();
-    let there = results.join(&record.experiment).join(&record.arch).join(name);
-    if !Record::read(&there).is_ok_and(|there| there == *record) {
+    let folder = results.join(&record.experiment).join(&record.arch);
+    let is_this = |found: Record| {
+        let of = |record: &Record| (record.seed, record.date.clone(), record.hypotheses.sha256.clone());
+        of(&found) == of(record)
+    };
+    // Under whatever name: it may have been taken there.
+    let mut names = fs::read_dir(&folder).into_iter().flatten().flatten();
+    if !names.any(|entry| Record::read(&entry.path()).is_ok_and(is_this)) {
         record.clone().write(results, &record.read_hypotheses(path)?)?;
     }
     Ok(())

@@ -10,8 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use experiments::DefinitionError;
-use lite_data::DataError;
-use lite_eval::errors::chain_text;
+use lite_data::{DataError, chain_text};
 use lite_train::devices::PlacesError;
 
 // Its pages are kept when freed, which is worth up to three times in speed on the tensors of a training step.

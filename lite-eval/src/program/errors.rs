@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use experiments::{DefinitionError, Place, RunError};
-use lite_data::DataError;
+use lite_data::{DataError, chain_text};
 use lite_eval::bench::SizeError;
 use lite_eval::bench::pair::UnknownKey;
 use lite_eval::compare::CompareError;
@@ -12,7 +12,6 @@ use lite_eval::compress::score::JudgeError;
 use lite_eval::compress::tune::NoTrainer;
 use lite_eval::cost::CostError;
 use lite_eval::device::DeviceError;
-use lite_eval::errors::chain_text;
 use lite_eval::evaluate::EvaluateError;
 use lite_eval::export::ExportError;
 use lite_eval::import::ImportError;
