@@ -49,8 +49,6 @@ pub(super) struct Columns<'a> {
     start: *mut f32,
     stride: usize,
     n_rows: usize,
-    /// Of a row, from the first column that may be written.
-    width: usize,
     lifetime: std::marker::PhantomData<&'a mut [f32]>,
 }
 
@@ -66,32 +64,18 @@ impl<'a> Columns<'a> {
             start: values[first..].as_mut_ptr(),
             stride,
             n_rows,
-            width: stride.saturating_sub(first),
             lifetime: std::marker::PhantomData,
         }
-    }
-
-    /// That there are so many rows and columns: asked once before rows are taken, since at each it would cost time.
-    ///
-    /// # Panics
-    ///
-    /// There are fewer.
-    #[inline(always)]
-    pub(super) fn check(&self, n_rows: usize, n_columns: usize) {
-        // Without numbers: to format them takes their addresses, which keeps what the loops behind it read out of registers.
-        assert!(
-            n_rows <= self.n_rows && n_columns <= self.width,
-            "rows and columns of the output"
-        );
     }
 
     /// `width` columns of a row, from `first` on.
     ///
     /// # Safety
     ///
-    /// They lie within what [`check`](Self::check) has passed, and no other thread uses them meanwhile.
+    /// They lie within the row, and no other thread uses them meanwhile.
     #[inline(always)]
     pub(super) unsafe fn row(&self, row: usize, first: usize, width: usize) -> &'a mut [f32] {
+        debug_assert!(row < self.n_rows && width <= self.stride);
         // SAFETY: within the slice that it was made of, by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride + first), width) }
     }
@@ -269,8 +253,7 @@ impl Matrix {
         activation: Activation,
         out: Columns<'_>,
     ) {
-        assert!(panels.end <= self.n_panels(), "panels of the matrix");
-        out.check(x.n, self.d_output.min(panels.end * Line::WIDTH));
+        assert!(x.n <= out.n_rows && panels.end <= self.n_panels());
         let place = match &self.weights {
             Weights::Floats(place) => place,
             Weights::Int8(weights) => {
@@ -407,8 +390,7 @@ impl Kernel for Activate<'_> {
 fn activate(activation: Activation, x: &mut Line) {
     match activation {
         Activation::Linear => {}
-        // A NaN stays one.
-        Activation::Relu => x.0 = x.0.map(|x| if x <= 0.0 { 0.0 } else { x }),
+        Activation::Relu => x.0 = x.0.map(|x| if x > 0.0 { x } else { 0.0 }),
         Activation::Tanh => x.0 = x.0.map(f32::tanh),
         Activation::GeluTanh => {
             let scale = (2.0 / std::f32::consts::PI).sqrt();
@@ -473,7 +455,6 @@ impl Kernel for Gate<'_> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        self.out.check(self.x.n, self.range.end);
         for row in 0..self.x.n {
             let x = &self.x.values[row * self.x.stride..];
             let values = &x[self.range.clone()];

@@ -33,7 +33,6 @@ impl Kernel for SelfAttention<'_> {
         let scale = (self.head_size as f32).sqrt().recip();
         let n_steps = self.past.n_steps();
         let channels = self.heads.start * self.head_size..self.heads.end * self.head_size;
-        self.out.check(self.rows.end, channels.end);
         let n_scores = self.heads.len() * n_steps;
         let mut scores = vec![0.0; n_scores * self.rows.len().min(ROWS_AT_ONCE)];
         for first in self.rows.clone().step_by(ROWS_AT_ONCE) {
@@ -137,7 +136,6 @@ impl Kernel for CrossAttention<'_> {
     fn run<A: Arithmetic>(mut self) {
         let memory = self.memory;
         let (head_size, n_positions) = (memory.head_size, memory.n_positions);
-        self.out.check(self.rows.end, self.heads.end * head_size);
         let scale = (head_size as f32).sqrt().recip();
         let stride = memory.position_panels() * Line::WIDTH;
         self.scores.resize(stride * TILE_ROWS, 0.0);
@@ -201,7 +199,6 @@ impl<'a, W: Fn(usize, &mut Vec<&'a [f32]>) -> usize> Kernel for Convolve<'_, 'a,
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        self.out.check(self.rows.end, self.n_heads * self.head_size);
         let mut line = Vec::with_capacity(self.kernel_size);
         let width = self.n_heads * self.kernel_size;
         for (i, row) in self.rows.enumerate() {

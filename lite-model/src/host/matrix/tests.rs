@@ -7,42 +7,6 @@ fn numbers(n: usize, seed: usize) -> Vec<f32> {
 }
 
 #[test]
-#[should_panic(expected = "rows and columns of the output")]
-fn a_product_that_would_write_behind_its_output_is_refused() {
-    let mut store = Store::default();
-    let matrix = Matrix::pack(&mut store, &numbers(16, 1), 1, None);
-    let x = Rows {
-        values: &[1.0],
-        stride: 1,
-        n: 1,
-    };
-    let mut out = [0.0; 16];
-    matrix.multiply(&store, x, 0..1, Activation::Linear, Columns::new(&mut out, 16, 1));
-}
-
-#[test]
-fn what_is_no_number_stays_none() {
-    let mut line = Line([f32::NAN; Line::WIDTH]);
-    activate(Activation::Relu, &mut line);
-    assert!(line.0.iter().all(|x| x.is_nan()));
-    for x in [[f32::NAN, 1.0], [1.0, f32::NAN]] {
-        let mut out = [0.0];
-        let x = Rows {
-            values: &x,
-            stride: 2,
-            n: 1,
-        };
-        vectorised(Gate {
-            x,
-            channels: 1,
-            range: 0..1,
-            out: Columns::new(&mut out, 1, 0),
-        });
-        assert!(out[0].is_nan());
-    }
-}
-
-#[test]
 fn products_equal_the_definition_whatever_the_shape() {
     for (n_rows, d_input, d_output) in [
         (1, 1, 1),
