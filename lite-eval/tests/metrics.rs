@@ -111,6 +111,12 @@ fn count(metrics: &[Metric], hypotheses: &[String], references: &[String]) -> Ve
     metrics.iter().map(count).collect()
 }
 
+/// Of a system, of its baseline, and of the references themselves.
+fn counted_summaries(metrics: &[Metric]) -> [Vec<Lines>; 3] {
+    let texts = ["system", "baseline", "references"].map(|name| lines(&fixture(&format!("summaries.{name}.txt"))));
+    texts.each_ref().map(|hypotheses| count(metrics, hypotheses, &texts[2]))
+}
+
 /// Scores, intervals, p and signatures of sacreBLEU's `--confidence` and `--paired-bs`.
 fn check_paired(system: &[String], baseline: &[String], references: &[String], expected: &[Paired]) {
     assert_eq!(expected.len(), 3);
@@ -235,11 +241,8 @@ fn equal_systems_do_not_differ() {
 
 #[test]
 fn several_runs_are_compared_by_their_means() {
-    let [system, baseline, references] =
-        ["system", "baseline", "references"].map(|name| lines(&fixture(&format!("summaries.{name}.txt"))));
     let metrics = [Metric::Bleu, Metric::Chrf];
-    let [system, baseline, perfect] =
-        [&system, &baseline, &references].map(|hypotheses| count(&metrics, hypotheses, &references));
+    let [system, baseline, perfect] = counted_summaries(&metrics);
     let bootstrap = Bootstrap::default();
     let (_, _, single) = bootstrap.paired(&system, &baseline);
     let baseline = [baseline];
@@ -266,11 +269,8 @@ fn several_runs_are_compared_by_their_means() {
 
 #[test]
 fn several_runs_of_the_baseline_are_compared_by_their_means_too() {
-    let [system, baseline, references] =
-        ["system", "baseline", "references"].map(|name| lines(&fixture(&format!("summaries.{name}.txt"))));
     let metrics = [Metric::Bleu, Metric::Chrf];
-    let [system, baseline, perfect] =
-        [&system, &baseline, &references].map(|hypotheses| count(&metrics, hypotheses, &references));
+    let [system, baseline, perfect] = counted_summaries(&metrics);
     let (a, b) = ([system.clone(), perfect, system.clone()], [baseline, system]);
     let bootstrap = Bootstrap::default();
     let (ab, ba) = (bootstrap.between(&a, &b), bootstrap.between(&b, &a));

@@ -19,15 +19,19 @@ pub fn differing_keys(a: &RunDefinition, b: &RunDefinition) -> Vec<String> {
 
 fn compare(path: &str, a: &Value, b: &Value, keys: &mut Vec<String>) {
     let empty = Map::new();
-    let tables = (table(a, &empty), table(b, &empty));
-    // An empty table is not an absent one: `[data.moses.clean]` alone asks for cleaning.
-    let (Some(a_map), Some(b_map), false) = (tables.0, tables.1, a.is_null() != b.is_null() && is_empty(a, b)) else {
+    let mut note = || {
         if a != b {
             keys.push(format!("{path} ({} there, {} here)", shown(a), shown(b)));
         }
-        return;
+    };
+    let (Some(a_map), Some(b_map)) = (table(a, &empty), table(b, &empty)) else {
+        return note();
     };
     let names: BTreeSet<&String> = a_map.keys().chain(b_map.keys()).collect();
+    if names.is_empty() {
+        // An empty table is not an absent one: `[data.moses.clean]` alone asks for cleaning.
+        return note();
+    }
     for name in names {
         // Titles and published numbers change nothing.
         if path.is_empty() && ["title", "paper"].contains(&name.as_str()) {
@@ -43,12 +47,7 @@ fn compare(path: &str, a: &Value, b: &Value, keys: &mut Vec<String>) {
     }
 }
 
-/// Whether neither side has a key.
-fn is_empty(a: &Value, b: &Value) -> bool {
-    [a, b].iter().all(|value| value.as_object().is_none_or(Map::is_empty))
-}
-
-/// A table that is absent on one side is empty there.
+/// A table that is absent on one side has no keys there.
 fn table<'a>(value: &'a Value, empty: &'a Map<String, Value>) -> Option<&'a Map<String, Value>> {
     match value {
         Value::Object(map) => Some(map),
