@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
 use crate::error::nearest;
-use crate::tree::{Node, Table, Value};
+use crate::tree::{Entry, Node, Table, Value};
 use crate::{DefinitionError, PaperNumbers, Place, builtin, canonical, overrides, parse, read};
 
 /// The keys a definition may have at its top.
@@ -72,15 +72,36 @@ impl Definition {
             value: Value::Table(Table::default()),
             place: Place::File(self.file.clone()),
         };
-        let mut node = None;
-        for (depth, key) in path.split('.').enumerate() {
-            node = match (depth, node) {
-                (0, _) => self.root.get(key),
-                (_, Some(parent)) => table_of(parent).and_then(|table| table.get(key)),
-                (_, None) => None,
-            };
+        let (entry, rest) = self.along(path);
+        let node = entry.filter(|_| rest.is_empty()).map_or(&empty, |entry| &entry.node);
+        read::read(node, path)
+    }
+
+    /// Refuses a value that could be read but not used, such as `train.updates`: at its line, or at the file where it is
+    /// not written.
+    pub fn refuse(&self, key: &str, found: &str, expected: &str) -> DefinitionError {
+        let place = match self.along(key) {
+            (Some(entry), "") => entry.node.place.clone(),
+            _ => Place::File(self.file.clone()),
+        };
+        DefinitionError::Invalid {
+            place,
+            key: key.to_owned(),
+            message: format!("found {found}, expected {expected}"),
         }
-        read::read(node.map_or(&empty, |entry| &entry.node), path)
+    }
+
+    /// The last entry along a dotted key that is written, and what of the key is left after it.
+    fn along<'k>(&self, key: &'k str) -> (Option<&Entry>, &'k str) {
+        let (mut last, mut table, mut rest) = (None, Some(&self.root), key);
+        while !rest.is_empty() {
+            let (first, after) = rest.split_once('.').unwrap_or((rest, ""));
+            let Some(entry) = table.and_then(|table| table.get(first)) else {
+                break;
+            };
+            (last, table, rest) = (Some(entry), entry.node.table(), after);
+        }
+        (last, rest)
     }
 
     /// The architectures compared, in the order of the file.
@@ -321,6 +342,6 @@ fn read_paper(root: &Table) -> Result<Vec<(String, PaperNumbers)>, DefinitionErr
     Ok(paper)
 }
 
-fn table_of(entry: &crate::tree::Entry) -> Option<&Table> {
+fn table_of(entry: &Entry) -> Option<&Table> {
     entry.node.table()
 }

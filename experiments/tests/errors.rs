@@ -194,6 +194,33 @@ fn overrides() {
 }
 
 #[test]
+fn values_that_cannot_be_used_are_refused_at_their_line() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "parent.toml",
+        "[train]\nupdates = 0\n\ntagged.kind = 'cosine'\n[arch.lite]\nd_model = 7\nn_heads = 2",
+    );
+    write("x.toml", "extends = 'parent'\n\n[arch.lite]\nd_model = 9");
+    let path = folder.path().join("x.toml");
+    let overrides = ["arch.lite.n_heads=4".to_owned()];
+    let definition = Definition::load(path.to_str().unwrap(), &overrides).unwrap();
+    for (key, place) in [
+        ("arch.lite.d_model", "`x.toml` line 4"),
+        ("arch.lite.n_heads", "override `arch.lite.n_heads=4`"),
+        ("train.updates", "`parent.toml` line 2"),
+        ("train.tagged.kind", "`parent.toml` line 4"),
+        ("train.tagged.kind.of", "`x.toml`"),
+        ("train.average", "`x.toml`"),
+        ("decode.beam", "`x.toml`"),
+    ] {
+        let error = definition.refuse(key, "0", "1 or more").to_string();
+        let error = error.replace(&format!("{}/", folder.path().display()), "");
+        assert_eq!(error, format!("{place}: `{key}`: found 0, expected 1 or more"));
+    }
+}
+
+#[test]
 fn names() {
     let mut report = String::new();
     for name in ["qick", "multi30k-enfrr", "wmt14", "zzz", "no/such.toml"] {

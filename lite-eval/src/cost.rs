@@ -5,7 +5,6 @@ mod shown;
 use experiments::{Definition, DefinitionError, PaperNumbers};
 use lite_model::config::Task;
 use lite_model::cost::{self, Convention, Cost, Count, Lengths, Part, StackCost};
-use lite_model::error::ConfigError;
 use lite_model::{ModelConfig, VocabularySizes};
 use serde::Serialize;
 
@@ -24,14 +23,6 @@ pub enum CostError {
     /// How many words there are.
     #[error(transparent)]
     Size(#[from] SizeError),
-    /// The architecture.
-    #[error("[arch.{arch}]: {source}")]
-    Model {
-        /// Its name in the definition.
-        arch: String,
-        /// What is wrong with it.
-        source: ConfigError,
-    },
     /// A source is given a length where there is none.
     #[error(
         "{experiment}, [arch.{arch}]: found --source-length {found}, expected none: a language model has no source"
@@ -114,10 +105,9 @@ pub fn rows(definition: &Definition, arch: &str, request: &Request) -> Result<Ve
     let config: ModelConfig = definition.section(&format!("arch.{arch}"))?;
     let published = definition.paper(arch).unwrap_or_default();
     let sizes = sizes(definition, arch, &request.vocabulary)?;
-    config.validate(sizes).map_err(|source| CostError::Model {
-        arch: arch.to_owned(),
-        source,
-    })?;
+    config
+        .validate(sizes)
+        .map_err(|error| definition.refuse(&format!("arch.{arch}.{}", error.key), &error.found, &error.expected))?;
     let base = base()?;
     let is_language_model = config.task == Task::LanguageModel;
     if let (true, Some(found)) = (is_language_model, request.source_length) {

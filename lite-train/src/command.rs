@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use experiments::{ComparisonRecord, Definition, Record, RunDefinition, RunFolder};
+use experiments::{ComparisonRecord, Definition, DefinitionError, Record, RunDefinition, RunFolder};
 use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, chain_text, prepare, progress};
 use lite_eval::compare::{compare_all, compare_rows};
 use lite_eval::decode::DecodeConfig;
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let data: DataConfig = definition.section("data")?;
     let prepared = prepare(&data, &options, &progress::Stderr::new())?;
     for job in &jobs {
-        job.check(&prepared)?;
+        job.check(&definition, &prepared)?;
     }
     if args.prepare_only {
         return say(&format!("{}\n", prepared.root.display()));
@@ -142,16 +142,18 @@ struct Job {
 impl Job {
     fn new(definition: &Definition, arch: &str, args: &Args) -> anyhow::Result<Self> {
         let train: TrainConfig = definition.section("train")?;
-        train.validate()?;
+        train
+            .validate()
+            .map_err(|error| definition.refuse(&format!("train.{}", error.key), &error.found, &error.expected))?;
         let decode: DecodeConfig = definition.section("decode")?;
-        decode.validate()?;
+        decode
+            .validate()
+            .map_err(|error| definition.refuse(&format!("decode.{}", error.key), &error.found, error.expected))?;
         let model: ModelConfig = definition.section(&format!("arch.{arch}"))?;
         let data: DataConfig = definition.section("data")?;
         trainee::check(&model, &train, &data).with_context(|| format!("{} {arch}", definition.name))?;
         // With vocabularies that everything fits: what cannot be built is found before a corpus is prepared for it.
-        model
-            .validate(VocabularySizes::joint(usize::MAX >> 16))
-            .with_context(|| format!("arch.{arch}"))?;
+        check_model(&model, VocabularySizes::joint(usize::MAX >> 16), definition, arch)?;
         Ok(Self {
             definition: RunDefinition::new(definition, arch, args.seed)?,
             train,
@@ -160,11 +162,9 @@ impl Job {
         })
     }
 
-    fn check(&self, prepared: &Prepared) -> anyhow::Result<()> {
+    fn check(&self, definition: &Definition, prepared: &Prepared) -> anyhow::Result<()> {
         let arch = &self.definition.arch;
-        self.model
-            .validate(vocabulary_sizes(prepared))
-            .with_context(|| format!("arch.{arch}"))?;
+        check_model(&self.model, vocabulary_sizes(prepared), definition, arch)?;
         if self.model.task == Task::LanguageModel {
             // It learns from blocks of as many tokens as it has positions, whatever the lines.
             return Ok(());
@@ -241,6 +241,17 @@ impl Job {
             &progress::Stderr::new(),
         )
     }
+}
+
+fn check_model(
+    model: &ModelConfig,
+    sizes: VocabularySizes,
+    definition: &Definition,
+    arch: &str,
+) -> Result<(), DefinitionError> {
+    model
+        .validate(sizes)
+        .map_err(|error| definition.refuse(&format!("arch.{arch}.{}", error.key), &error.found, &error.expected))
 }
 
 /// The comparison of what was asked for and of what else of the experiment was trained before.

@@ -57,7 +57,7 @@ fn unknown_names_offer_the_nearest() {
         2,
     );
     assert!(
-        error.contains("`train.select` is \"bleu\", expected \"loss\", or"),
+        error.contains("override `train.select=bleu`: `train.select`: found \"bleu\", expected \"loss\", or"),
         "{error}"
     );
 }

@@ -106,7 +106,7 @@ fn tasks_and_corpora_that_do_not_fit_are_refused_before_any_work() {
         (
             &pairs,
             ["--set", "train.bpe_dropout=1.5"],
-            "`train.bpe_dropout` is 1.5, expected at least 0 and below 1",
+            "override `train.bpe_dropout=1.5`: `train.bpe_dropout`: found 1.5, expected at least 0 and below 1",
         ),
         (
             &text,

@@ -9,7 +9,6 @@ use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::Split;
 use serde_json::json;
 
-use super::errors::usage_if;
 use super::evaluate::SplitName;
 use super::{CorpusArguments, ResultsArguments, print_json, print_table};
 
@@ -45,7 +44,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let definition = Definition::load(&arguments.exp, &arguments.overrides)?;
     let data: DataConfig = definition.section("data")?;
     let decode: DecodeConfig = definition.section("decode")?;
-    decode.validate().map_err(usage_if(!arguments.overrides.is_empty()))?;
+    decode
+        .validate()
+        .map_err(|error| definition.refuse(&format!("decode.{}", error.key), &error.found, error.expected))?;
     let progress = Stderr::default();
     let prepared = arguments.corpus.prepare(&data, &progress)?;
     let units = Units::of_sources(&data);

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use experiments::Definition;
+use experiments::{Definition, DefinitionError};
 use lite_eval::cost::{CostError, CostRow, Quantity, Request, parts, published, rows, totals};
 use lite_eval::text_table;
 use lite_model::cost::Convention;
@@ -105,7 +105,8 @@ fn all_rows(arguments: &Arguments) -> anyhow::Result<Vec<CostRow>> {
     };
     // What is wrong with an architecture is the command line's if that changed it.
     let is_changed = !arguments.overrides.is_empty() || !arguments.vocabulary.is_empty();
-    let blame = |error: CostError| usage_if(is_changed && matches!(error, CostError::Model { .. }))(error);
+    let is_of_definition = |error: &_| matches!(error, CostError::Definition(DefinitionError::Invalid { .. }));
+    let blame = |error: CostError| usage_if(is_changed && is_of_definition(&error))(error);
     let mut found = Vec::new();
     for (definition, archs) in &selected {
         for arch in archs {

@@ -86,7 +86,7 @@ fn what_cannot_be_counted_is_refused() {
         ),
         (
             &["--exp", "quick", "--set", "arch.lite.n_heads=3"],
-            "error: [arch.lite]: `n_heads`: found 3, expected a divisor of d_model = 136\n",
+            "error: override `arch.lite.n_heads=3`: `arch.lite.n_heads`: found 3, expected a divisor of d_model = 136\n",
         ),
     ] {
         assert_eq!(stderr(&program(&["cost"]).args(arguments).assert().code(2)), expected);
