@@ -2,6 +2,9 @@
 //!
 //! Logits come in runs, which are looked at while they are in the cache and then forgotten: one pass finds the constant of
 //! the log-softmax and the few greatest. Only candidates are turned into log-probabilities.
+//!
+//! They may be approximations. Then a scan keeps all that can be among the greatest, and what has a hundredth of the
+//! probability or more, which decides about the constant; and [`settle`] asks for those again.
 
 use lite_model::host::LogitSink;
 use lite_model::simd::{Arithmetic, Kernel, LANES, exp, sum_lanes, vectorised};
@@ -59,6 +62,12 @@ impl Rules {
         }
     }
 
+    /// What a token is chosen by, given its logit.
+    #[inline(always)]
+    fn taxed(&self, token: u32, logit: f32) -> f32 {
+        if token == UNK { logit - self.unk_penalty } else { logit }
+    }
+
     fn allows(&self, row: usize, token: u32) -> bool {
         let is_banned = || self.banned.get(row).is_some_and(|banned| banned.contains(&token));
         match token {
@@ -80,8 +89,28 @@ pub struct Scan<'a> {
 #[derive(Debug, Clone)]
 struct RowScan {
     runs: Vec<Run>,
-    /// The greatest logits of tokens that are allowed, with them; of equals the lower token first.
-    best: Vec<(f32, u32)>,
+    /// Tokens that are allowed: those whose logits, as they were given, are the greatest, and whoever comes so near that it
+    /// may be one of them. The greatest first, of equals the lower token.
+    best: Vec<Found>,
+    /// Tokens, allowed or not, that may be probable, where logits are approximations.
+    probable: Vec<Found>,
+    /// How far a logit may be off.
+    error: f32,
+    /// All runs so far in one.
+    so_far: Run,
+}
+
+/// The logarithm of the probability that is called probable here.
+const PROBABLE: f32 = -4.6;
+
+/// A token that may be chosen.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    token: u32,
+    /// Its logit, as it was given.
+    given: f32,
+    /// The same to the last digit, once it is settled.
+    logit: f32,
 }
 
 /// What a run of logits adds to the softmax's constant.
@@ -93,11 +122,39 @@ struct Run {
     sum: f64,
 }
 
+impl Run {
+    #[inline(always)]
+    fn add<A: Arithmetic>(&mut self, other: &Self) {
+        if other.largest > self.largest {
+            self.sum *= f64::from(exp::<A>(self.largest - other.largest));
+            self.sum += other.sum;
+            self.largest = other.largest;
+        } else {
+            self.sum += other.sum * f64::from(exp::<A>(other.largest - self.largest));
+        }
+    }
+
+    /// What the constant of this and of whatever else there is exceeds: cheaper than a logarithm, and less by one bit at most.
+    #[inline(always)]
+    fn least_constant(&self) -> f32 {
+        let exponent = (self.sum.to_bits() >> 52) as i32 - 1023;
+        // What floats round shall be on the safe side too.
+        self.largest + exponent as f32 * std::f32::consts::LN_2 - 1e-3
+    }
+}
+
 impl<'a> Scan<'a> {
     pub(super) fn new(rules: &'a Rules, n_rows: usize) -> Self {
         let row = RowScan {
             runs: Vec::new(),
             best: Vec::with_capacity(rules.n_candidates + 1),
+            probable: Vec::new(),
+            error: 0.0,
+            so_far: Run {
+                first_token: 0,
+                largest: f32::NEG_INFINITY,
+                sum: 0.0,
+            },
         };
         Self {
             rules,
@@ -108,7 +165,8 @@ impl<'a> Scan<'a> {
 }
 
 impl LogitSink for Scan<'_> {
-    fn take(&mut self, row: usize, first_token: usize, logits: &[f32]) {
+    fn take(&mut self, row: usize, first_token: usize, logits: &[f32], error: f32) {
+        self.rows[row].error = error / self.rules.temperature;
         let logits = if self.rules.temperature == 1.0 {
             logits
         } else {
@@ -142,14 +200,31 @@ impl Kernel for Take<'_> {
     fn run<A: Arithmetic>(self) {
         const BLOCK: usize = 64;
         let Self { scan, logits, .. } = self;
-        let mut largest = f32::NEG_INFINITY;
+        let largest = maximum(logits);
+        if largest > f32::NEG_INFINITY {
+            let run = Run {
+                first_token: self.first_token,
+                largest,
+                sum: exp_sum::<A>(logits, largest),
+            };
+            scan.runs.push(run);
+            scan.so_far.add::<A>(&run);
+        }
+        let probable = match scan.error > 0.0 {
+            true => scan.so_far.least_constant() + PROBABLE,
+            false => f32::INFINITY,
+        };
         for (block, values) in logits.chunks(BLOCK).enumerate() {
+            let first = (self.first_token + block * BLOCK) as u32;
             let maximum = maximum(values);
-            largest = if maximum > largest { maximum } else { largest };
             // Nearly every block is passed over by its maximum.
             if maximum > scan.threshold(self.rules) {
-                let first = self.first_token + block * BLOCK;
-                scan.take_block(self.rules, self.row, first as u32, values);
+                scan.take_block(self.rules, self.row, first, values);
+            }
+            if maximum > probable {
+                let values = (first..).zip(values).filter(|value| *value.1 > probable);
+                scan.probable
+                    .extend(values.map(|(token, logit)| Found::new(token, *logit)));
             }
         }
         // A tax on the unknown word may be negative, so that no maximum finds it.
@@ -157,14 +232,7 @@ impl Kernel for Take<'_> {
         if let Some(logit) = logits.get(unk)
             && self.rules.allows(self.row, UNK)
         {
-            scan.insert(logit - self.rules.unk_penalty, UNK, self.rules.n_candidates);
-        }
-        if largest > f32::NEG_INFINITY {
-            scan.runs.push(Run {
-                first_token: self.first_token,
-                largest,
-                sum: exp_sum::<A>(logits, largest),
-            });
+            scan.insert(*logit, UNK, self.rules);
         }
     }
 }
@@ -174,25 +242,98 @@ impl RowScan {
     #[inline(always)]
     fn threshold(&self, rules: &Rules) -> f32 {
         match self.best.get(rules.n_candidates - 1) {
-            Some((logit, _)) => *logit,
+            Some(last) => rules.taxed(last.token, last.given) - 2.0 * self.error,
             None => f32::NEG_INFINITY,
         }
     }
 
     fn take_block(&mut self, rules: &Rules, row: usize, first_token: u32, logits: &[f32]) {
+        let mut threshold = self.threshold(rules);
         for (token, &logit) in (first_token..).zip(logits) {
-            if logit > self.threshold(rules) && token != UNK && rules.allows(row, token) {
-                self.insert(logit, token, rules.n_candidates);
+            if logit > threshold && token != UNK && rules.allows(row, token) {
+                self.insert(logit, token, rules);
+                threshold = self.threshold(rules);
             }
         }
     }
 
-    fn insert(&mut self, logit: f32, token: u32, n: usize) {
+    fn insert(&mut self, given: f32, token: u32, rules: &Rules) {
+        let rank = rules.taxed(token, given);
         // There are few, so insertion is the cheapest way to keep them.
-        if logit > f32::NEG_INFINITY {
-            let is_before = |other: &(f32, u32)| other.0 > logit || (other.0 == logit && other.1 < token);
-            self.best.insert(self.best.partition_point(is_before), (logit, token));
-            self.best.truncate(n);
+        if rank > f32::NEG_INFINITY {
+            let is_before = |other: &Found| {
+                let other_rank = rules.taxed(other.token, other.given);
+                other_rank > rank || (other_rank == rank && other.token < token)
+            };
+            let place = self.best.partition_point(is_before);
+            self.best.insert(place, Found::new(token, given));
+            let threshold = self.threshold(rules);
+            let is_above = |found: &Found| rules.taxed(found.token, found.given) > threshold;
+            let n_above = self.best.partition_point(is_above);
+            self.best.truncate(n_above.max(rules.n_candidates));
+        }
+    }
+}
+
+impl Found {
+    fn new(token: u32, given: f32) -> Self {
+        Self {
+            token,
+            given,
+            logit: given,
+        }
+    }
+}
+
+/// What all scans have seen of a row, in the order of the tokens, whoever has seen them, so that sums are the same for any
+/// number of threads.
+fn runs_of(scans: &[Scan<'_>], row: usize, runs: &mut Vec<Run>) {
+    runs.clear();
+    runs.extend(scans.iter().flat_map(|scan| &scan.rows[row].runs));
+    runs.sort_unstable_by_key(|run| run.first_token);
+}
+
+/// The greatest logit, and the sum of `exp(logit - largest)`.
+fn largest_and_sum(runs: &[Run]) -> (f32, f64) {
+    let largest = runs.iter().map(|run| run.largest).fold(f32::NEG_INFINITY, f32::max);
+    let power = |logit: f32| f64::from(logit - largest).exp();
+    (largest, runs.iter().map(|run| run.sum * power(run.largest)).sum())
+}
+
+/// Replaces logits that are approximations, where they may be among the greatest of a row or are probable, by those that
+/// `logit(row, token)` gives.
+pub(super) fn settle(scans: &mut [Scan<'_>], logit: impl Fn(usize, u32) -> f32) {
+    let Some(Scan { rules, rows, .. }) = scans.first() else {
+        return;
+    };
+    let (rules, n_rows) = (*rules, rows.len());
+    let (mut ranks, mut runs): (Vec<f32>, Vec<Run>) = (Vec::new(), Vec::new());
+    for row in 0..n_rows {
+        // A scan that has seen nothing of a row knows nothing of its error.
+        let error = scans.iter().map(|scan| scan.rows[row].error).fold(0.0, f32::max);
+        if error == 0.0 {
+            continue;
+        }
+        ranks.clear();
+        let found = scans.iter().flat_map(|scan| &scan.rows[row].best);
+        ranks.extend(found.map(|found| rules.taxed(found.token, found.given)));
+        ranks.sort_unstable_by(|a, b| b.total_cmp(a));
+        let last = ranks.get(rules.n_candidates - 1);
+        let threshold = last.map_or(f32::NEG_INFINITY, |last| last - 2.0 * error);
+        runs_of(scans, row, &mut runs);
+        let (largest, sum) = largest_and_sum(&runs);
+        let constant = largest + sum.ln() as f32;
+        for scan in &mut *scans {
+            let RowScan { best, probable, .. } = &mut scan.rows[row];
+            best.retain(|found| rules.taxed(found.token, found.given) > threshold);
+            for found in best.iter_mut() {
+                found.logit = logit(row, found.token) / rules.temperature;
+            }
+            probable.retain(|found| found.given > constant + PROBABLE);
+            for found in probable {
+                let known = best.iter().find(|known| known.token == found.token);
+                found.logit = known.map_or_else(|| logit(row, found.token) / rules.temperature, |known| known.logit);
+            }
         }
     }
 }
@@ -200,25 +341,26 @@ impl RowScan {
 /// The best continuations of the beams that stand in `rows` and have scored `scores` so far, best first; of equals the
 /// earlier beam and the lower token. Impossible ones are left out.
 pub(super) fn best_candidates(scans: &[Scan<'_>], first_row: usize, scores: &[f32]) -> Vec<Candidate> {
-    let Some(n) = scans.first().map(|scan| scan.rules.n_candidates) else {
+    let Some(rules) = scans.first().map(|scan| scan.rules) else {
         return Vec::new();
     };
+    let n = rules.n_candidates;
     let mut best: Vec<Candidate> = Vec::with_capacity(n + 1);
-    let mut runs: Vec<Run> = Vec::new();
+    let (mut runs, mut settled): (Vec<Run>, Vec<Found>) = (Vec::new(), Vec::new());
     for (row, &before) in scores.iter().enumerate() {
         let parts = || scans.iter().map(|scan| &scan.rows[first_row + row]);
-        // In the order of their tokens, whoever has seen them, so that the sum is the same for any number of threads.
-        runs.clear();
-        runs.extend(parts().flat_map(|part| &part.runs));
-        runs.sort_unstable_by_key(|run| run.first_token);
-        let largest = runs.iter().map(|run| run.largest).fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = runs
-            .iter()
-            .map(|run| run.sum * f64::from(run.largest - largest).exp())
-            .sum();
+        runs_of(scans, first_row + row, &mut runs);
+        let (largest, mut sum) = largest_and_sum(&runs);
+        let power = |logit: f32| f64::from(logit - largest).exp();
+        // Where most of the probability is, there the sum is of what was settled.
+        settled.clear();
+        settled.extend(parts().flat_map(|part| &part.probable));
+        settled.sort_unstable_by_key(|found| found.token);
+        let changes = settled.iter().map(|found| power(found.logit) - power(found.given));
+        sum += changes.sum::<f64>();
         let constant = largest + sum.ln() as f32;
-        for &(logit, token) in parts().flat_map(|part| &part.best) {
-            let score = logit - constant + before;
+        for &Found { token, logit, .. } in parts().flat_map(|part| &part.best) {
+            let score = rules.taxed(token, logit) - constant + before;
             if score > f32::NEG_INFINITY {
                 let is_before = |other: &Candidate| {
                     other.score > score || (other.score == score && (other.row, other.token) < (row, token))
@@ -274,125 +416,4 @@ fn exp_sum<A: Arithmetic>(values: &[f32], maximum: f32) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn rules(step: usize, config: &DecodeConfig) -> Rules {
-        Rules::new(step, 10, config)
-    }
-
-    /// Scans rows of logits, cut into runs and among scans as they may come.
-    fn scanned<'a>(rules: &'a Rules, rows: &[Vec<f32>], cut: usize) -> Vec<Scan<'a>> {
-        let mut scans = vec![Scan::new(rules, rows.len()), Scan::new(rules, rows.len())];
-        for (row, logits) in rows.iter().enumerate() {
-            let cut = cut.min(logits.len());
-            scans[0].take(row, 0, &logits[..cut / 2]);
-            scans[0].take(row, cut / 2, &logits[cut / 2..cut]);
-            scans[1].take(row, cut, &logits[cut..]);
-        }
-        scans
-    }
-
-    /// In double precision, and by a full sort.
-    fn by_definition(rows: &[Vec<f32>], scores: &[f32], temperature: f32, n: usize) -> Vec<(usize, u32, f64)> {
-        let mut all = Vec::new();
-        for (row, logits) in rows.iter().enumerate() {
-            let logits: Vec<f64> = logits.iter().map(|&x| f64::from(x / temperature)).collect();
-            let maximum = logits.iter().copied().fold(f64::MIN, f64::max);
-            let normaliser = maximum + logits.iter().map(|x| (x - maximum).exp()).sum::<f64>().ln();
-            let allowed = (0u32..).zip(&logits).filter(|(token, _)| *token != PAD);
-            all.extend(allowed.map(|(token, x)| (row, token, x - normaliser + f64::from(scores[row]))));
-        }
-        all.sort_by(|a, b| b.2.total_cmp(&a.2));
-        all.truncate(n);
-        all
-    }
-
-    proptest! {
-        #[test]
-        fn candidates_are_those_of_a_full_sort(
-            logits in prop::collection::vec(-30f32..30.0, 3 * 150),
-            scores in prop::collection::vec(-4f32..0.0, 3),
-            beam in 1usize..10,
-            temperature in 0.5f32..2.0,
-            cut in 0usize..150,
-        ) {
-            let config = DecodeConfig { beam, temperature, ..DecodeConfig::default() };
-            let rows: Vec<Vec<f32>> = logits.chunks(150).map(<[f32]>::to_vec).collect();
-            let rules = rules(3, &config);
-            let found = best_candidates(&scanned(&rules, &rows, cut), 0, &scores);
-            let expected = by_definition(&rows, &scores, temperature, 2 * beam);
-            prop_assert_eq!(found.len(), expected.len());
-            for (found, expected) in found.iter().zip(expected) {
-                // Float noise of numbers up to 60; of near ties either may come first.
-                prop_assert!((f64::from(found.score) - expected.2).abs() < 2e-5, "{:?} {:?}", found, expected);
-            }
-        }
-
-        #[test]
-        fn the_constant_is_that_of_a_softmax(
-            logits in prop::collection::vec(-50f32..50.0, 5..4000),
-            cut in 0usize..4000,
-        ) {
-            let config = DecodeConfig { beam: 1, ..DecodeConfig::default() };
-            let rules = rules(3, &config);
-            let expected = by_definition(std::slice::from_ref(&logits), &[0.0], 1.0, 1);
-            let found = best_candidates(&scanned(&rules, &[logits], cut), 0, &[0.0]);
-            prop_assert!((f64::from(found[0].score) - expected[0].2).abs() < 2e-5);
-        }
-    }
-
-    #[test]
-    fn rules_forbid_and_force() {
-        let best = |step, config: DecodeConfig| {
-            let mut rules = rules(step, &DecodeConfig { beam: 2, ..config });
-            rules.banned = vec![vec![5]];
-            let logits = vec![0.0, 9.0, 5.0, 4.0, 1.0, 2.0];
-            let found = best_candidates(&scanned(&rules, &[logits], 3), 0, &[0.0]);
-            found.iter().map(|candidate| candidate.token).collect::<Vec<_>>()
-        };
-        let config = DecodeConfig::default();
-        assert_eq!(
-            best(1, config.clone()),
-            [EOS, UNK, 4, 0],
-            "padding and a banned token are never chosen"
-        );
-        assert_eq!(best(0, config.clone()), [UNK, 4, 0], "no end before the least length");
-        assert_eq!(
-            best(10, config.clone()),
-            [EOS],
-            "nothing but the end at the greatest length"
-        );
-        let taxed = |unk_penalty| DecodeConfig {
-            unk_penalty,
-            ..config.clone()
-        };
-        assert_eq!(best(1, taxed(10.0)), [EOS, 4, 0, UNK], "a taxed unknown word");
-        assert_eq!(best(1, taxed(-10.0)), [UNK, EOS, 4, 0], "a subsidised one");
-    }
-
-    #[test]
-    fn what_is_no_number_is_never_chosen() {
-        let config = DecodeConfig::default();
-        let rules = rules(1, &config);
-        for nothing in [f32::NAN, f32::NEG_INFINITY] {
-            let found = best_candidates(&scanned(&rules, &[vec![nothing; 80]], 40), 0, &[0.0]);
-            assert_eq!(found, []);
-        }
-    }
-
-    #[test]
-    fn of_equals_the_earlier_beam_and_the_lower_token_come_first() {
-        let config = DecodeConfig {
-            beam: 3,
-            ..DecodeConfig::default()
-        };
-        let rules = rules(1, &config);
-        let rows = vec![vec![0.0; 100]; 2];
-        let found = best_candidates(&scanned(&rules, &rows, 50), 0, &[0.0, 0.0]);
-        let found: Vec<(usize, u32)> = found.iter().map(|found| (found.row, found.token)).collect();
-        assert_eq!(found, [(0, 0), (0, 2), (0, 3), (0, 4), (0, 5), (0, 6)]);
-    }
-}
+mod tests;

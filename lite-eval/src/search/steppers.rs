@@ -4,6 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
 use lite_model::host::{HostModel, HostState, LogitSink, Team};
 use lite_model::{DecoderState, Seq2Seq};
 
+use super::scan::settle;
 use super::{Scan, Stepper};
 
 /// A batch of sources in the middle of being decoded by a [`HostModel`].
@@ -28,7 +29,9 @@ impl Stepper for HostStepper<'_> {
     }
 
     fn step(&mut self, tokens: &[u32], rows: &[usize], scans: &mut [Scan<'_>]) -> Vec<usize> {
-        self.model.step(tokens, rows, &mut self.state, &mut self.team, scans)
+        let attended = self.model.step(tokens, rows, &mut self.state, &mut self.team, scans);
+        settle(scans, |row, token| self.model.logit(&self.state, row, token));
+        attended
     }
 }
 
@@ -119,7 +122,7 @@ impl Stepper for TensorStepper<'_> {
             .expect("two tensors in, two out");
         let logits = floats(logits);
         for (row, logits) in logits.chunks_exact(vocabulary_size).enumerate() {
-            scans[0].take(row, 0, logits);
+            scans[0].take(row, 0, logits, 0.0);
         }
         floats(attention)
             .chunks_exact(source_length)

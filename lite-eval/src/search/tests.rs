@@ -51,7 +51,7 @@ impl Stepper for RandomLanguage {
             prefix.push(token);
         }
         for (row, (prefix, &sentence)) in self.prefixes.iter().zip(&self.sentences).enumerate() {
-            scans[0].take(row, 0, &Self::logits(self.seed, sentence, prefix));
+            scans[0].take(row, 0, &Self::logits(self.seed, sentence, prefix), 0.0);
         }
         // An alignment that can be told from the prefix alone.
         self.prefixes.iter().map(Vec::len).collect()
@@ -182,7 +182,7 @@ fn a_model_without_a_finite_score_gives_an_empty_translation() {
     impl Stepper for Broken {
         fn step(&mut self, tokens: &[u32], _: &[usize], scans: &mut [Scan<'_>]) -> Vec<usize> {
             for row in 0..tokens.len() {
-                scans[0].take(row, 0, &[f32::NAN; VOCABULARY]);
+                scans[0].take(row, 0, &[f32::NAN; VOCABULARY], 0.0);
             }
             vec![0; tokens.len()]
         }

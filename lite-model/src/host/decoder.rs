@@ -3,16 +3,16 @@
 use super::LogitSink;
 use super::encoder::Sentences;
 use super::layer::{Look, add_norm, feed_forward, look, product, sub_layer};
-use super::matrix::{Columns, Matrix};
+use super::matrix::Columns;
 use super::mix::{Norm, SourceMemory};
 use super::mixer::{Seen, mix};
 use super::planes::{Lent, Room, resize, rows};
 use super::store::Store;
 use super::team::Team;
 use super::weights::{Cross, Layer, norm};
+use super::words::Words;
 use crate::config::Activation;
 use crate::embedding::Table;
-use crate::linear::floats;
 use crate::positions::Positions;
 use crate::seq2seq::Decoder;
 
@@ -20,9 +20,9 @@ use crate::seq2seq::Decoder;
 #[derive(Debug)]
 pub(super) struct HostDecoder {
     store: Store,
-    /// Word vectors by column, `[d_model, vocabulary_size]`: also the projection where it has no matrix of its own.
-    table: Matrix,
-    projection: Option<Matrix>,
+    /// Also the projection, where it has no vectors of its own.
+    table: Words,
+    projection: Option<Words>,
     positions: Positions,
     layers: Vec<(Layer, Cross)>,
     norm: Option<Norm>,
@@ -39,6 +39,8 @@ pub struct HostState {
     /// The sentence of each row.
     sources: Vec<usize>,
     longest: usize,
+    /// What the last step multiplied the words with, `[rows, d_model]`.
+    features: Vec<f32>,
     pub(super) room: Lent,
 }
 
@@ -51,13 +53,16 @@ impl HostDecoder {
             (None, Some(mut embedding)) => embedding.take_table(),
             (None, None) => unreachable!("a decoder without a table of its own has the encoder's"),
         };
-        let table = pack_table(&mut store, table);
-        let d_model = table.d_input;
         let projection = match (decoder.embed_out, decoder.int8_projection) {
             (Some(weight), _) => Some(Table::Floats(weight.into_value())),
             (None, projection) => projection.map(Table::Int8),
         };
-        let projection = projection.map(|weight| pack_table(&mut store, weight));
+        let table = match projection {
+            Some(_) => Words::read(&mut store, table),
+            None => Words::scored(&mut store, table),
+        };
+        let d_model = table.d_model();
+        let projection = projection.map(|weight| Words::scored(&mut store, weight));
         let mut parts = Vec::new();
         let layers = decoder.layers.into_iter();
         let layers = layers
@@ -79,12 +84,12 @@ impl HostDecoder {
     }
 
     pub(super) fn vocabulary_size(&self) -> usize {
-        self.table.d_output
+        self.table.len()
     }
 
     /// The vector of a token, times `scale`.
     pub(super) fn embed(&self, token: u32, scale: f32, vector: &mut [f32]) {
-        self.table.column(&self.store, token as usize, scale, vector);
+        self.table.vector(&self.store, token as usize, scale, vector);
     }
 
     /// The state before the first token, of no source yet.
@@ -94,6 +99,7 @@ impl HostDecoder {
             memory: self.layers.iter().map(|_| Vec::new()).collect(),
             sources: Vec::new(),
             longest: 0,
+            features: Vec::new(),
             room,
         }
     }
@@ -143,7 +149,7 @@ impl HostDecoder {
         let mut x = vec![0.0; n_rows * d_model];
         let scale = (d_model as f32).sqrt();
         for (token, x) in tokens.iter().zip(x.chunks_exact_mut(d_model)) {
-            self.table.column(&self.store, *token as usize, scale, x);
+            self.table.vector(&self.store, *token as usize, scale, x);
             self.positions.add_to(offset, x);
         }
         let last = self.layers.len() - 1;
@@ -179,14 +185,25 @@ impl HostDecoder {
         if let Some(norm) = &self.norm {
             add_norm(&mut x, None, Some(norm));
         }
-        let projection = self.projection.as_ref().unwrap_or(&self.table);
-        let features = rows(&x, d_model, 0, n_rows);
-        team.each_with(sinks, projection.n_runs(), |sink, run| {
-            projection.multiply_into(&self.store, features, run, |row, first, logits| {
-                sink.take(row, first, logits);
+        let words = self.scored_words();
+        let features = words.features(rows(&x, d_model, 0, n_rows));
+        team.each_with(sinks, words.n_runs(), |sink, run| {
+            words.score(&self.store, &features, run, |row, first, logits, error| {
+                sink.take(row, first, logits, error);
             });
         });
+        state.features = x;
         alignment(state)
+    }
+
+    fn scored_words(&self) -> &Words {
+        self.projection.as_ref().unwrap_or(&self.table)
+    }
+
+    /// See [`HostModel::logit`](super::HostModel::logit).
+    pub(super) fn logit(&self, state: &HostState, row: usize, token: u32) -> f32 {
+        let features = &state.features[row * self.d_model..][..self.d_model];
+        self.scored_words().score_one(&self.store, features, token as usize)
     }
 }
 
@@ -208,14 +225,4 @@ fn alignment(state: &HostState) -> Vec<usize> {
         })
     };
     state.sources.iter().enumerate().map(most).collect()
-}
-
-pub(super) fn pack_table(store: &mut Store, table: Table) -> Matrix {
-    match table {
-        Table::Floats(table) => {
-            let [_, d_model] = table.dims();
-            Matrix::pack_transposed(store, &floats(table), d_model)
-        }
-        Table::Int8(table) => Matrix::int8(table, None),
-    }
 }

@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use super::decoder::pack_table;
 use super::layer::{add_norm, feed_forward, sub_layer};
-use super::matrix::{Matrix, Rows};
+use super::matrix::Rows;
 use super::mix::{Norm, SourceMemory};
 use super::mixer::{Seen, mix};
 use super::planes::{Encoding, Planes};
 use super::store::Store;
 use super::team::Team;
 use super::weights::{Layer, norm};
+use super::words::Words;
 use crate::positions::Positions;
 use crate::seq2seq::Encoder;
 use crate::tokens::PAD;
@@ -19,8 +19,8 @@ use crate::tokens::PAD;
 #[derive(Debug)]
 pub(super) struct HostEncoder {
     store: Store,
-    /// Word vectors by column, where the decoder's do not serve.
-    table: Option<Matrix>,
+    /// Where the decoder's do not serve.
+    table: Option<Words>,
     positions: Positions,
     /// Each with the widths of what its branches keep.
     layers: Vec<(Layer, Vec<usize>)>,
@@ -35,7 +35,7 @@ impl HostEncoder {
     pub(super) fn take(mut encoder: Encoder, shares_table: bool, sees_padding: bool) -> Self {
         let d_model = encoder.embed_positions.d_model();
         let mut store = Store::default();
-        let table = (!shares_table).then(|| pack_table(&mut store, encoder.embed_tokens.take_table()));
+        let table = (!shares_table).then(|| Words::read(&mut store, encoder.embed_tokens.take_table()));
         let layers = encoder.layers.into_iter().map(|layer| {
             let mut parts = Vec::new();
             (Layer::encoding(&mut store, layer, d_model, &mut parts), parts)
@@ -80,7 +80,7 @@ impl HostEncoder {
         for (row, x) in x.chunks_exact_mut(d_model).enumerate() {
             let token = sentences.tokens[row];
             match &self.table {
-                Some(table) => table.column(&self.store, token as usize, scale, x),
+                Some(table) => table.vector(&self.store, token as usize, scale, x),
                 None => embed(token, scale, x),
             }
             if token == PAD {

@@ -15,7 +15,9 @@ use crate::simd::{Arithmetic, Kernel, exp, prefetch, vectorised};
 /// Rows whose sums fit into the registers of a processor with sixteen.
 pub(super) const TILE_ROWS: usize = 6;
 /// The most panels of a run.
-const LONGEST_RUN: usize = 32;
+pub(super) const LONGEST_RUN: usize = 32;
+/// What the second cache holds of them.
+pub(super) const RUN_BYTES: usize = 1 << 17;
 /// Lines that are fetched ahead of the one in use.
 const AHEAD: usize = 16;
 
@@ -284,10 +286,8 @@ impl Matrix {
         self.n_panels().div_ceil(self.panels_of_run())
     }
 
-    /// As many panels as the second cache holds.
     fn panels_of_run(&self) -> usize {
-        const BYTES: usize = 1 << 17;
-        (BYTES / (self.d_input * size_of::<Line>())).clamp(1, LONGEST_RUN)
+        (RUN_BYTES / (self.d_input * size_of::<Line>())).clamp(1, LONGEST_RUN)
     }
 
     /// Gives the product with `x`, of the columns of run `run`, to `take(row, first_column, values)`, a row after the other.

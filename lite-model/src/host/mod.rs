@@ -3,8 +3,9 @@
 //! - [`HostModel`]: a model of packed weights; [`HostState`]: what its steps remember
 //! - [`LogitSink`]: takes logits as they are computed, so that a vocabulary of them is never stored
 //! - [`Team`]: threads that share a step without being woken for it
-//! - `matrix`, `mix`: products with weights, and what stands between them; `past`, `planes`, `store`: where numbers are
-//!   kept; `layer`, `mixer`: what layers compute; `encoder`, `decoder`: the sources, and the step
+//! - `matrix`, `mix`: products with weights, and what stands between them; `words`, `fixed`: those with the vocabulary;
+//!   `past`, `planes`, `store`: where numbers are kept; `layer`, `mixer`: what layers compute; `encoder`, `decoder`: the
+//!   sources, and the step
 //!
 //! A step over a handful of rows is too small for tensors: most of its time would go into taking memory, copying caches and
 //! packing weights anew. [`HostModel::new`] refuses what this cannot compute, for which the tensors' own step remains;
@@ -12,6 +13,7 @@
 
 mod decoder;
 mod encoder;
+mod fixed;
 mod layer;
 mod matrix;
 mod mix;
@@ -21,6 +23,7 @@ mod planes;
 mod store;
 mod team;
 mod weights;
+mod words;
 
 use burn::tensor::{Int, Tensor};
 
@@ -35,8 +38,9 @@ pub use team::Team;
 
 /// Takes logits as they are computed.
 pub trait LogitSink {
-    /// `logits` of row `row`, those of the tokens from `first_token` on. Each row's come in the order of their tokens.
-    fn take(&mut self, row: usize, first_token: usize, logits: &[f32]);
+    /// `logits` of row `row`, those of the tokens from `first_token` on, none further than `error` from what
+    /// [`HostModel::logit`] says. Each row's come in the order of their tokens, and all with the same `error`.
+    fn take(&mut self, row: usize, first_token: usize, logits: &[f32], error: f32);
 }
 
 /// A sequence-to-sequence model of packed weights.
@@ -109,5 +113,14 @@ impl HostModel {
         sinks: &mut [S],
     ) -> Vec<usize> {
         self.decoder.step(tokens, rows, state, team, sinks)
+    }
+
+    /// The logit of `token` in row `row` of the last step, in single precision.
+    ///
+    /// # Panics
+    ///
+    /// There is no such row or token.
+    pub fn logit(&self, state: &HostState, row: usize, token: u32) -> f32 {
+        self.decoder.logit(state, row, token)
     }
 }

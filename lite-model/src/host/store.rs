@@ -25,6 +25,19 @@ pub(super) fn flat(lines: &[Line]) -> &[f32] {
     unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * Line::WIDTH) }
 }
 
+/// The 16-bit integers of lines, for those who keep such in them.
+#[inline(always)]
+pub(super) fn integers(lines: &[Line]) -> &[i16] {
+    // SAFETY: two integers have the room of a number, and any bits are some.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), 2 * lines.len() * Line::WIDTH) }
+}
+
+/// As [`integers`], to be written.
+pub(super) fn integers_mut(lines: &mut [Line]) -> &mut [i16] {
+    // SAFETY: as there; any two are some number.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), 2 * lines.len() * Line::WIDTH) }
+}
+
 fn flat_mut(lines: &mut [Line]) -> &mut [f32] {
     // SAFETY: as in `flat`.
     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * Line::WIDTH) }

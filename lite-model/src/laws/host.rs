@@ -10,21 +10,31 @@ use crate::host::{HostModel, LogitSink, Team};
 use crate::long_short::Masks;
 use crate::state::Memory;
 
-/// All logits, a row's in the order of its tokens.
+/// All logits with how far each may be off, a row's in the order of its tokens.
 #[derive(Default, Clone)]
-struct Collected(Vec<Vec<(usize, f32)>>);
+struct Collected(Vec<Vec<(usize, Given)>>);
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Given {
+    logit: f32,
+    error: f32,
+}
 
 impl LogitSink for Collected {
-    fn take(&mut self, row: usize, first_token: usize, logits: &[f32]) {
+    fn take(&mut self, row: usize, first_token: usize, logits: &[f32], error: f32) {
         self.0.resize(self.0.len().max(row + 1), Vec::new());
         let row = &mut self.0[row];
-        assert!(row.last().is_none_or(|last| last.0 < first_token));
-        row.extend(logits.iter().enumerate().map(|(i, logit)| (first_token + i, *logit)));
+        assert!(
+            row.last()
+                .is_none_or(|last| last.0 < first_token && last.1.error == error)
+        );
+        let given = logits.iter().map(|logit| Given { logit: *logit, error });
+        row.extend(given.enumerate().map(|(i, given)| (first_token + i, given)));
     }
 }
 
-fn joined(sinks: &[Collected], row: usize, vocabulary_size: usize) -> Vec<f32> {
-    let mut found: Vec<(usize, f32)> = sinks
+fn joined(sinks: &[Collected], row: usize, vocabulary_size: usize) -> Vec<Given> {
+    let mut found: Vec<(usize, Given)> = sinks
         .iter()
         .filter_map(|sink| sink.0.get(row))
         .flatten()
@@ -73,9 +83,11 @@ fn hypotheses(moves: &[&[usize]], n_sentences: usize, vocabulary_size: usize) ->
     steps.collect()
 }
 
-/// What a step finds: the logits of each row, and the source token that it looks at.
+/// What a step finds: the logits of each row, as sinks are given them and in single precision, and the source token that it
+/// looks at.
 #[derive(PartialEq)]
 struct Step {
+    given: Vec<Vec<Given>>,
     logits: Vec<Vec<f32>>,
     alignment: Vec<usize>,
 }
@@ -93,8 +105,13 @@ fn steps(
         let tokens: Vec<u32> = rows.prefixes.iter().map(|prefix| prefix[t] as u32).collect();
         let mut sinks = vec![Collected::default(); n_threads];
         let alignment = host.step(&tokens, from, &mut state, &mut team, &mut sinks);
-        let logits = (0..tokens.len()).map(|row| joined(&sinks, row, host.vocabulary_size()));
+        let given = (0..tokens.len()).map(|row| joined(&sinks, row, host.vocabulary_size()));
+        let logits = (0..tokens.len()).map(|row| {
+            let tokens = 0..host.vocabulary_size() as u32;
+            tokens.map(|token| host.logit(&state, row, token)).collect()
+        });
         Step {
+            given: given.collect(),
             logits: logits.collect(),
             alignment,
         }
@@ -185,6 +202,14 @@ fn check(
                 assert!(
                     difference < TOLERANCE,
                     "{config:?} step {t} row {row}: {found} {expected}"
+                );
+            }
+            for (given, logit) in step.given[row].iter().zip(found) {
+                // What is no approximation has been added up in another order.
+                let off = given.error.max(TOLERANCE);
+                assert!(
+                    (given.logit - logit).abs() <= off,
+                    "{config:?} step {t} row {row}: {given:?} {logit}"
                 );
             }
         }
@@ -312,7 +337,7 @@ fn a_source_is_encoded_the_same_in_any_company() {
     };
     let host = host(model(&config, &device), &config);
     let mut team = Team::new(1);
-    let mut logits = |sources: &[Vec<i32>]| -> Vec<Vec<f32>> {
+    let mut logits = |sources: &[Vec<i32>]| -> Vec<Vec<Given>> {
         let data = TensorData::new(sources.concat(), [sources.len(), 6]);
         let mut state = host.begin(Tensor::from_data(data, &device), &mut team);
         let rows: Vec<usize> = (0..sources.len()).collect();
