@@ -146,7 +146,8 @@ impl HostDecoder {
         let offset = past.n_steps();
         past.advance(rows_before);
         state.sources = rows_before.iter().map(|&row| state.sources[row]).collect();
-        let mut x = vec![0.0; n_rows * d_model];
+        let mut x = std::mem::take(&mut state.features);
+        x.resize(n_rows * d_model, 0.0);
         let scale = (d_model as f32).sqrt();
         for (token, x) in tokens.iter().zip(x.chunks_exact_mut(d_model)) {
             self.table.vector(&self.store, *token as usize, scale, x);
@@ -186,7 +187,7 @@ impl HostDecoder {
             add_norm(&mut x, None, Some(norm));
         }
         let words = self.scored_words();
-        let features = words.features(rows(&x, d_model, 0, n_rows));
+        let features = words.features(rows(&x, d_model, 0, n_rows), &mut planes.fixed);
         team.each_with(sinks, words.n_runs(), |sink, run| {
             words.score(&self.store, &features, run, |row, first, logits, error| {
                 sink.take(row, first, logits, error);

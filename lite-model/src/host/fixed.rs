@@ -51,7 +51,7 @@ pub(super) struct FixedMatrix {
 }
 
 /// Rows in integers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct FixedRows {
     /// Pairs of inputs, the last filled up with zero.
     values: Vec<i16>,
@@ -180,19 +180,13 @@ impl FixedMatrix {
             })
     }
 
-    /// Rows as they are multiplied.
-    pub(super) fn quantise(&self, x: Rows<'_>) -> FixedRows {
-        let mut rows = FixedRows {
-            values: vec![0; x.n * self.width()],
-            scales: vec![0.0; x.n],
-            errors: vec![0.0; x.n],
-        };
-        vectorised(Quantise {
-            matrix: self,
-            x,
-            rows: &mut rows,
-        });
-        rows
+    /// Makes rows as they are multiplied, in the place of others.
+    pub(super) fn quantise(&self, x: Rows<'_>, rows: &mut FixedRows) {
+        rows.values.clear();
+        rows.values.resize(x.n * self.width(), 0);
+        rows.scales.resize(x.n, 0.0);
+        rows.errors.resize(x.n, 0.0);
+        vectorised(Quantise { matrix: self, x, rows });
     }
 
     /// Runs of words that [`multiply_into`](Self::multiply_into) computes at a time.

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::fixed::FixedRows;
 use super::matrix::Rows;
 use super::past::Past;
 use super::store::Store;
@@ -77,6 +78,8 @@ pub(super) struct Planes {
     pub(super) output: Vec<f32>,
     pub(super) context: Vec<f32>,
     pub(super) hidden: Vec<f32>,
+    /// What words are scored with.
+    pub(super) fixed: FixedRows,
     pub(super) branches: Vec<BranchPlanes>,
     pub(super) scratch: Vec<Scratch>,
 }

@@ -19,7 +19,7 @@ pub(super) enum Words {
 /// Rows as they are multiplied with the vectors.
 pub(super) enum Features<'a> {
     Packed(Rows<'a>),
-    Fixed(FixedRows),
+    Fixed(&'a FixedRows),
 }
 
 impl Words {
@@ -73,11 +73,14 @@ impl Words {
         }
     }
 
-    /// Makes rows ready to be multiplied.
-    pub(super) fn features<'a>(&self, x: Rows<'a>) -> Features<'a> {
+    /// Makes rows ready to be multiplied, in `room`.
+    pub(super) fn features<'a>(&self, x: Rows<'a>, room: &'a mut FixedRows) -> Features<'a> {
         match self {
             Self::Packed(_) => Features::Packed(x),
-            Self::Fixed(matrix) => Features::Fixed(matrix.quantise(x)),
+            Self::Fixed(matrix) => {
+                matrix.quantise(x, room);
+                Features::Fixed(room)
+            }
         }
     }
 

@@ -13,7 +13,8 @@ fn pack(store: &mut Store, values: &[f32], d_input: usize) -> FixedMatrix {
 
 /// All products as they are given, row by row, with each row's error.
 fn products(matrix: &FixedMatrix, store: &Store, x: Rows<'_>) -> (Vec<f32>, Vec<f32>) {
-    let rows = matrix.quantise(x);
+    let mut rows = FixedRows::default();
+    matrix.quantise(x, &mut rows);
     let mut found = vec![f32::NAN; x.n * matrix.d_output];
     for run in 0..matrix.n_runs() {
         matrix.multiply_into(store, &rows, run, |row, first, values, error| {
@@ -92,7 +93,8 @@ fn every_processor_finds_the_same() {
         n: n_rows,
     };
     let (expected, _) = products(&matrix, &store, x);
-    let rows = matrix.quantise(x);
+    let mut rows = FixedRows::default();
+    matrix.quantise(x, &mut rows);
     let mut found = vec![f32::NAN; expected.len()];
     portable(MultiplyInto {
         matrix: &matrix,
