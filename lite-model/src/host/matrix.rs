@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::store::{Line, Place, Store, flat};
 use crate::config::Activation;
-use crate::kernels::int8::Int8Matrix;
+use crate::kernels::int8::{Int8Matrix, Int8Rows};
 use crate::simd::{Arithmetic, Kernel, exp, prefetch, vectorised};
 
 /// Rows whose sums fit into the registers of a processor with sixteen.
@@ -43,6 +43,12 @@ pub(super) struct Rows<'a> {
     pub(super) values: &'a [f32],
     pub(super) stride: usize,
     pub(super) n: usize,
+}
+
+/// Rows as a matrix multiplies them.
+pub(super) enum Multiplicand<'a> {
+    Floats(Rows<'a>),
+    Int8(Int8Rows),
 }
 
 /// Where several threads write, each its own columns.
@@ -287,27 +293,44 @@ impl Matrix {
     }
 
     fn panels_of_run(&self) -> usize {
-        (RUN_BYTES / (self.d_input * size_of::<Line>())).clamp(1, LONGEST_RUN)
+        let n_bytes = match self.weights {
+            Weights::Floats(_) => size_of::<Line>(),
+            Weights::Int8(_) => Line::WIDTH,
+        };
+        (RUN_BYTES / (self.d_input * n_bytes)).clamp(1, LONGEST_RUN)
+    }
+
+    /// Makes rows ready for [`multiply_into`](Self::multiply_into), once for all runs.
+    pub(super) fn multiplicand<'a>(&self, x: Rows<'a>) -> Multiplicand<'a> {
+        match &self.weights {
+            Weights::Floats(_) => Multiplicand::Floats(x),
+            Weights::Int8(weights) => Multiplicand::Int8(weights.quantise(x.values, x.stride, x.n)),
+        }
     }
 
     /// Gives the product with `x`, of the columns of run `run`, to `take(row, first_column, values)`, a row after the other.
-    pub(super) fn multiply_into(&self, store: &Store, x: Rows<'_>, run: usize, take: impl FnMut(usize, usize, &[f32])) {
+    pub(super) fn multiply_into(
+        &self,
+        store: &Store,
+        x: &Multiplicand<'_>,
+        run: usize,
+        take: impl FnMut(usize, usize, &[f32]),
+    ) {
         let first = run * self.panels_of_run();
         let panels = first..self.n_panels().min(first + self.panels_of_run());
-        let place = match &self.weights {
-            Weights::Floats(place) => place,
-            Weights::Int8(weights) => {
-                let rows = weights.quantise(x.values, x.stride, x.n);
-                return weights.multiply(&rows, panels, Some(self.own_bias()), take);
+        match (&self.weights, x) {
+            (Weights::Floats(place), Multiplicand::Floats(x)) => vectorised(MultiplyInto {
+                matrix: self,
+                lines: store.lines(place),
+                x: *x,
+                panels,
+                take,
+            }),
+            (Weights::Int8(weights), Multiplicand::Int8(rows)) => {
+                weights.multiply(rows, panels, Some(self.own_bias()), take);
             }
-        };
-        vectorised(MultiplyInto {
-            matrix: self,
-            lines: store.lines(place),
-            x,
-            panels,
-            take,
-        });
+            _ => unreachable!("a multiplicand is its matrix's"),
+        }
     }
 
     fn own_bias(&self) -> &[f32] {

@@ -1,7 +1,7 @@
 //! The word vectors: what a decoder reads words by, and scores them by where the output shares them.
 
 use super::fixed::{FixedMatrix, FixedRows};
-use super::matrix::{Matrix, Rows};
+use super::matrix::{Matrix, Multiplicand, Rows};
 use super::store::Store;
 use crate::embedding::Table;
 use crate::linear::floats;
@@ -18,7 +18,7 @@ pub(super) enum Words {
 
 /// Rows as they are multiplied with the vectors.
 pub(super) enum Features<'a> {
-    Packed(Rows<'a>),
+    Packed(Multiplicand<'a>),
     Fixed(&'a FixedRows),
 }
 
@@ -76,7 +76,7 @@ impl Words {
     /// Makes rows ready to be multiplied, in `room`.
     pub(super) fn features<'a>(&self, x: Rows<'a>, room: &'a mut FixedRows) -> Features<'a> {
         match self {
-            Self::Packed(_) => Features::Packed(x),
+            Self::Packed(matrix) => Features::Packed(matrix.multiplicand(x)),
             Self::Fixed(matrix) => {
                 matrix.quantise(x, room);
                 Features::Fixed(room)
@@ -103,7 +103,7 @@ impl Words {
     ) {
         match (self, features) {
             (Self::Packed(matrix), Features::Packed(x)) => {
-                matrix.multiply_into(store, *x, run, |row, first, values| take(row, first, values, 0.0));
+                matrix.multiply_into(store, x, run, |row, first, values| take(row, first, values, 0.0));
             }
             (Self::Fixed(matrix), Features::Fixed(rows)) => matrix.multiply_into(store, rows, run, take),
             _ => unreachable!("features are those of their words"),

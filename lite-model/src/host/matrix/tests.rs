@@ -48,8 +48,9 @@ fn products_equal_the_definition_whatever_the_shape() {
         }
         let matrix = Matrix::pack_transposed(&mut store, &transposed, d_input);
         let mut taken = vec![f32::NAN; n_rows * d_output];
+        let x = matrix.multiplicand(x);
         for run in 0..matrix.n_runs() {
-            matrix.multiply_into(&store, x, run, |row, first, values| {
+            matrix.multiply_into(&store, &x, run, |row, first, values| {
                 for (i, value) in values.iter().enumerate() {
                     taken[row * d_output + first + i] = value + bias[first + i];
                 }
