@@ -363,10 +363,13 @@ fn tile<A: Arithmetic, const R: usize, const FETCH: bool>(
         // SAFETY: such arithmetic runs on a processor that has it.
         return unsafe { tile_avx2::<R, FETCH>(rows, panel, sums) };
     }
-    let (rows, panel) = (rows.chunks_exact(2 * panel.len()), integers(panel));
-    for (row, sums) in rows.zip(sums) {
-        for (x, line) in row.chunks_exact(2).zip(panel.chunks_exact(WIDTH)) {
-            for (sum, weights) in sums.iter_mut().zip(line.chunks_exact(2)) {
+    for (row, sums) in rows.chunks_exact(2 * panel.len()).zip(sums) {
+        for (x, line) in row.chunks_exact(2).zip(panel) {
+            if FETCH {
+                prefetch((line as *const Line).wrapping_add(AHEAD));
+            }
+            let weights = integers(std::slice::from_ref(line));
+            for (sum, weights) in sums.iter_mut().zip(weights.chunks_exact(2)) {
                 *sum += i32::from(x[0]) * i32::from(weights[0]) + i32::from(x[1]) * i32::from(weights[1]);
             }
         }
