@@ -96,7 +96,7 @@ struct RowScan {
     probable: Vec<Found>,
     /// How far a logit may be off.
     error: f32,
-    /// All runs so far in one.
+    /// All runs so far in one, where logits are approximations.
     so_far: Run,
 }
 
@@ -200,31 +200,14 @@ impl Kernel for Take<'_> {
     fn run<A: Arithmetic>(self) {
         const BLOCK: usize = 64;
         let Self { scan, logits, .. } = self;
-        let largest = maximum(logits);
-        if largest > f32::NEG_INFINITY {
-            let run = Run {
-                first_token: self.first_token,
-                largest,
-                sum: exp_sum::<A>(logits, largest),
-            };
-            scan.runs.push(run);
-            scan.so_far.add::<A>(&run);
-        }
-        let probable = match scan.error > 0.0 {
-            true => scan.so_far.least_constant() + PROBABLE,
-            false => f32::INFINITY,
-        };
+        let mut largest = f32::NEG_INFINITY;
         for (block, values) in logits.chunks(BLOCK).enumerate() {
-            let first = (self.first_token + block * BLOCK) as u32;
             let maximum = maximum(values);
+            largest = if maximum > largest { maximum } else { largest };
             // Nearly every block is passed over by its maximum.
             if maximum > scan.threshold(self.rules) {
-                scan.take_block(self.rules, self.row, first, values);
-            }
-            if maximum > probable {
-                let values = (first..).zip(values).filter(|value| *value.1 > probable);
-                scan.probable
-                    .extend(values.map(|(token, logit)| Found::new(token, *logit)));
+                let first = self.first_token + block * BLOCK;
+                scan.take_block(self.rules, self.row, first as u32, values);
             }
         }
         // A tax on the unknown word may be negative, so that no maximum finds it.
@@ -233,6 +216,18 @@ impl Kernel for Take<'_> {
             && self.rules.allows(self.row, UNK)
         {
             scan.insert(*logit, UNK, self.rules);
+        }
+        if largest > f32::NEG_INFINITY {
+            let run = Run {
+                first_token: self.first_token,
+                largest,
+                sum: exp_sum::<A>(logits, largest),
+            };
+            scan.runs.push(run);
+            if scan.error > 0.0 {
+                scan.so_far.add::<A>(&run);
+                scan.take_probable(&run, logits);
+            }
         }
     }
 }
@@ -254,6 +249,20 @@ impl RowScan {
                 self.insert(logit, token, rules);
                 threshold = self.threshold(rules);
             }
+        }
+    }
+
+    /// Keeps what may be probable of a run.
+    #[inline(always)]
+    fn take_probable(&mut self, run: &Run, logits: &[f32]) {
+        let probable = self.so_far.least_constant() + PROBABLE;
+        // Most runs have nothing of the kind.
+        if run.largest > probable {
+            let found = (run.first_token as u32..)
+                .zip(logits)
+                .filter(|found| *found.1 > probable);
+            self.probable
+                .extend(found.map(|(token, logit)| Found::new(token, *logit)));
         }
     }
 
