@@ -132,6 +132,18 @@ pub fn dot<A: Arithmetic>(a: &[f32], b: &[f32]) -> f32 {
     sum_lanes(lanes) + rest
 }
 
+/// [`dot`] by itself.
+pub struct Dot<'a>(pub &'a [f32], pub &'a [f32]);
+
+impl Kernel for Dot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) -> f32 {
+        dot::<A>(self.0, self.1)
+    }
+}
+
 /// `y += a x`.
 #[inline(always)]
 pub fn add_scaled<A: Arithmetic>(y: &mut [f32], a: f32, x: &[f32]) {
@@ -195,15 +207,6 @@ mod tests {
 
     #[test]
     fn softmax_and_inner_products_equal_their_definitions() {
-        struct Dot<'a>(&'a [f32], &'a [f32]);
-        impl Kernel for Dot<'_> {
-            type Output = f32;
-
-            #[inline(always)]
-            fn run<A: Arithmetic>(self) -> f32 {
-                dot::<A>(self.0, self.1)
-            }
-        }
         for n in [1, 3, 8, 25, 64, 77] {
             let a: Vec<f32> = (0..n).map(|i| (i * 37 % 19) as f32 * 0.3 - 2.0).collect();
             let b: Vec<f32> = (0..n).map(|i| (i * 29 % 23) as f32 * 0.1 - 1.0).collect();

@@ -5,7 +5,7 @@ use super::matrix::{Matrix, Multiplicand, Rows};
 use super::store::Store;
 use crate::embedding::Table;
 use crate::linear::floats;
-use crate::simd::{Arithmetic, Kernel, dot, vectorised};
+use crate::simd::{Dot, vectorised};
 
 /// A vector for each word.
 #[derive(Debug)]
@@ -120,16 +120,5 @@ impl Words {
             }
             Self::Fixed(matrix) => matrix.dot(store, x, word),
         }
-    }
-}
-
-struct Dot<'a>(&'a [f32], &'a [f32]);
-
-impl Kernel for Dot<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) -> f32 {
-        dot::<A>(self.0, self.1)
     }
 }
