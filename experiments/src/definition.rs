@@ -77,16 +77,17 @@ impl Definition {
         read::read(node, path)
     }
 
-    /// Refuses a value that could be read but not used, such as `train.updates`: at its line, or at the file where it is
-    /// not written.
-    pub fn refuse(&self, key: &str, found: &str, expected: &str) -> DefinitionError {
-        let place = match self.along(key) {
+    /// Refuses a value that could be read but not used, such as `updates` in the section `train`: at its line, or at the
+    /// file where it is not written.
+    pub fn refuse(&self, section: &str, key: &str, found: &str, expected: &str) -> DefinitionError {
+        let key = format!("{section}.{key}");
+        let place = match self.along(&key) {
             (Some(entry), "") => entry.node.place.clone(),
             _ => Place::File(self.file.clone()),
         };
         DefinitionError::Invalid {
             place,
-            key: key.to_owned(),
+            key,
             message: format!("found {found}, expected {expected}"),
         }
     }

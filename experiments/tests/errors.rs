@@ -214,7 +214,8 @@ fn values_that_cannot_be_used_are_refused_at_their_line() {
         ("train.average", "`x.toml`"),
         ("decode.beam", "`x.toml`"),
     ] {
-        let error = definition.refuse(key, "0", "1 or more").to_string();
+        let (section, rest) = key.split_once('.').unwrap();
+        let error = definition.refuse(section, rest, "0", "1 or more").to_string();
         let error = error.replace(&format!("{}/", folder.path().display()), "");
         assert_eq!(error, format!("{place}: `{key}`: found 0, expected 1 or more"));
     }

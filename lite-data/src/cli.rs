@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lite_data::progress::Stderr;
 use lite_data::{
     LineTokeniser, Manifest, PrepareOptions, SplitReport, SubwordModel, Tokeniser, TokeniserConfig, WordCounts,
-    prepare, train_sentencepiece,
+    is_broken_pipe, prepare, train_sentencepiece,
 };
 
 use crate::definition;
@@ -155,7 +155,7 @@ pub fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if report::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => report::report(&error),
     }
 }

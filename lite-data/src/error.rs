@@ -195,6 +195,17 @@ pub fn chain_text(error: &anyhow::Error) -> String {
     text
 }
 
+/// Whether the reader of stdout has gone, as in `lite-data .. | head`, which is no failure of the program.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let kind = match cause.downcast_ref::<serde_json::Error>() {
+            Some(error) => error.io_error_kind(),
+            None => cause.downcast_ref::<io::Error>().map(io::Error::kind),
+        };
+        kind == Some(io::ErrorKind::BrokenPipe)
+    })
+}
+
 /// Paths, one after the other.
 fn names(paths: &[PathBuf]) -> String {
     let names: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
@@ -216,6 +227,29 @@ mod tests {
         let plain = anyhow::Error::from(lost()).context("`c`").context("d");
         assert_eq!(chain_text(&plain), "d: `c`: it is gone");
         assert_eq!(chain_text(&anyhow!("x").context("x y")), "x y: x");
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_told_from_a_broken_disk() {
+        let error = |kind: io::ErrorKind| anyhow::Error::from(io::Error::from(kind));
+        assert!(is_broken_pipe(&error(io::ErrorKind::BrokenPipe).context("stdout")));
+        assert!(!is_broken_pipe(&error(io::ErrorKind::StorageFull).context("stdout")));
+        let json = serde_json::to_writer(Gone, &1).unwrap_err();
+        assert!(is_broken_pipe(&anyhow::Error::from(json)));
+        let json = serde_json::from_str::<u8>("x").unwrap_err();
+        assert!(!is_broken_pipe(&anyhow::Error::from(json)));
+    }
+
+    struct Gone;
+
+    impl io::Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

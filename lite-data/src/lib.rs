@@ -38,7 +38,7 @@ pub use config::{
     Split, SubwordModel, TableFile, TokeniserConfig, TokeniserKind, Unicode, VocabularyConfig,
 };
 pub use corpus::{Broken, LONGEST_LINE, LineRules, Pair, PairReader, TextFile, each_line, read_lines, read_pairs};
-pub use error::{DataError, chain_text};
+pub use error::{DataError, chain_text, is_broken_pipe};
 pub use manifest::{Input, Lengths, Manifest, SplitReport, Spread};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use progress::Progress;

@@ -102,12 +102,13 @@ pub struct PartCost {
 
 /// The rows of one architecture of a definition.
 pub fn rows(definition: &Definition, arch: &str, request: &Request) -> Result<Vec<CostRow>, CostError> {
-    let config: ModelConfig = definition.section(&format!("arch.{arch}"))?;
+    let section = format!("arch.{arch}");
+    let config: ModelConfig = definition.section(&section)?;
     let published = definition.paper(arch).unwrap_or_default();
     let sizes = sizes(definition, arch, &request.vocabulary)?;
     config
         .validate(sizes)
-        .map_err(|error| definition.refuse(&format!("arch.{arch}.{}", error.key), &error.found, &error.expected))?;
+        .map_err(|error| definition.refuse(&section, error.key, &error.found, &error.expected))?;
     let base = base()?;
     let is_language_model = config.task == Task::LanguageModel;
     if let (true, Some(found)) = (is_language_model, request.source_length) {

@@ -74,6 +74,17 @@ pub enum EvaluateError {
     Perplexity(#[from] PerplexityError),
 }
 
+impl EvaluateError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Data(error) => error.hint(),
+            Self::Metric(error) => error.hint(),
+            Self::Perplexity(_) => None,
+        }
+    }
+}
+
 /// Translates a split of a prepared corpus and scores it by `decode.metrics`.
 pub fn evaluate(
     model: &Seq2Seq,

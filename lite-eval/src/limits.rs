@@ -99,7 +99,7 @@ pub(crate) fn check_model(
     let unknown = tensors.iter().find(|(name, _)| is_unknown(name));
     let name = unknown.map_or("", |(name, _)| name);
     let expected = format!("the {} tensors of the architecture", expected.len());
-    wrong(format!("tensor `{name}`"), "it".into(), expected)
+    wrong(format!("tensor `{}`", name.escape_debug()), "it".into(), expected)
 }
 
 /// Every number of a description that makes something larger.

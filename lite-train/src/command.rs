@@ -144,11 +144,11 @@ impl Job {
         let train: TrainConfig = definition.section("train")?;
         train
             .validate()
-            .map_err(|error| definition.refuse(&format!("train.{}", error.key), &error.found, &error.expected))?;
+            .map_err(|error| definition.refuse("train", error.key, &error.found, &error.expected))?;
         let decode: DecodeConfig = definition.section("decode")?;
         decode
             .validate()
-            .map_err(|error| definition.refuse(&format!("decode.{}", error.key), &error.found, error.expected))?;
+            .map_err(|error| definition.refuse("decode", error.key, &error.found, error.expected))?;
         let model: ModelConfig = definition.section(&format!("arch.{arch}"))?;
         let data: DataConfig = definition.section("data")?;
         trainee::check(&model, &train, &data).with_context(|| format!("{} {arch}", definition.name))?;
@@ -251,7 +251,7 @@ fn check_model(
 ) -> Result<(), DefinitionError> {
     model
         .validate(sizes)
-        .map_err(|error| definition.refuse(&format!("arch.{arch}.{}", error.key), &error.found, &error.expected))
+        .map_err(|error| definition.refuse(&format!("arch.{arch}"), error.key, &error.found, &error.expected))
 }
 
 /// The comparison of what was asked for and of what else of the experiment was trained before.

@@ -1,7 +1,6 @@
 //! What a person sees when a command fails: the causes, a hint where there is one, and the exit code.
 
 use std::error::Error;
-use std::io;
 use std::process::ExitCode;
 
 use lite_data::{DataError, chain_text};
@@ -20,16 +19,6 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         eprintln!("hint: {hint}");
     }
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
-}
-
-/// `lite-data .. | head` is no failure.
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io_errors = |cause: &(dyn Error + 'static)| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    };
-    error.chain().any(io_errors)
 }
 
 fn hint(cause: &(dyn Error + 'static)) -> Option<String> {

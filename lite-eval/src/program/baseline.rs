@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let decode: DecodeConfig = definition.section("decode")?;
     decode
         .validate()
-        .map_err(|error| definition.refuse(&format!("decode.{}", error.key), &error.found, error.expected))?;
+        .map_err(|error| definition.refuse("decode", error.key, &error.found, error.expected))?;
     let progress = Stderr::default();
     let prepared = arguments.corpus.prepare(&data, &progress)?;
     let units = Units::of_sources(&data);

@@ -1,7 +1,6 @@
 //! What a person sees when something fails: the cause, a hint where there is one, and whose fault it is.
 
 use std::error::Error;
-use std::io;
 
 use experiments::{DefinitionError, Place, RunError};
 use lite_data::{DataError, chain_text};
@@ -27,19 +26,6 @@ pub fn report(error: &anyhow::Error) {
     if let Some(hint) = error.chain().find_map(hint) {
         eprintln!("hint: {hint}");
     }
-}
-
-/// Whether the reader of stdout is gone.
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| match cause.downcast_ref::<io::Error>() {
-        Some(error) => error.kind() == io::ErrorKind::BrokenPipe,
-        None => {
-            cause
-                .downcast_ref::<serde_json::Error>()
-                .and_then(serde_json::Error::io_error_kind)
-                == Some(io::ErrorKind::BrokenPipe)
-        }
-    })
 }
 
 /// An error that the command line has caused, though its kind does not say so.
@@ -113,6 +99,9 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<MetricError>() {
         return error.hint();
     }
+    if let Some(error) = cause.downcast_ref::<EvaluateError>() {
+        return error.hint();
+    }
     if let Some(CostError::SourceLength { .. }) = cause.downcast_ref::<CostError>() {
         return Some("give the length of its text with --target-length".into());
     }
@@ -173,13 +162,6 @@ fn shown_instead<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error 
         return match error {
             JudgeError::Open(error) => Some(&**error),
             JudgeError::Evaluate(error) => Some(error),
-        };
-    }
-    if let Some(error) = cause.downcast_ref::<EvaluateError>() {
-        return match error {
-            EvaluateError::Data(error) => Some(error),
-            EvaluateError::Metric(error) => Some(error),
-            EvaluateError::Perplexity(_) => None,
         };
     }
     if let Some(error) = cause.downcast_ref::<CompareError>() {

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lite_data::{DataConfig, PrepareOptions, Prepared, Progress, prepare};
+use lite_data::{DataConfig, PrepareOptions, Prepared, Progress, is_broken_pipe, prepare};
 use lite_eval::device::LocalDevice;
 use lite_eval::metrics::bootstrap::Bootstrap;
 use lite_eval::precision::{Precision, PrecisionError};
@@ -82,8 +82,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read stdout has seen enough.
-        Err(error) if errors::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             errors::report(&error);
             ExitCode::from(if errors::is_usage(&error) { 2 } else { 1 })
