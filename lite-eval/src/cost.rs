@@ -102,13 +102,10 @@ pub struct PartCost {
 
 /// The rows of one architecture of a definition.
 pub fn rows(definition: &Definition, arch: &str, request: &Request) -> Result<Vec<CostRow>, CostError> {
-    let section = format!("arch.{arch}");
-    let config: ModelConfig = definition.section(&section)?;
+    let config: ModelConfig = definition.section(&format!("arch.{arch}"))?;
     let published = definition.paper(arch).unwrap_or_default();
     let sizes = sizes(definition, arch, &request.vocabulary)?;
-    config
-        .validate(sizes)
-        .map_err(|error| definition.refuse(&section, error.key, &error.found, &error.expected))?;
+    check_model(definition, arch, &config, sizes)?;
     let base = base()?;
     let is_language_model = config.task == Task::LanguageModel;
     if let (true, Some(found)) = (is_language_model, request.source_length) {
@@ -140,6 +137,18 @@ pub fn rows(definition: &Definition, arch: &str, request: &Request) -> Result<Ve
             }
         });
     Ok(rows.collect())
+}
+
+/// Holds an architecture of a definition, as it was read, to what can be built; what cannot is refused at its line.
+pub fn check_model(
+    definition: &Definition,
+    arch: &str,
+    config: &ModelConfig,
+    sizes: VocabularySizes,
+) -> Result<(), DefinitionError> {
+    config
+        .validate(sizes)
+        .map_err(|error| definition.refuse(&format!("arch.{arch}"), error.key, &error.found, &error.expected))
 }
 
 /// The vocabularies that an architecture is counted with: those given, else the publication's, else the definition's.

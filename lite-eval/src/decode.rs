@@ -1,5 +1,6 @@
 //! How a model decodes: the `[decode]` table of a definition.
 
+use experiments::{Definition, DefinitionError};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::sacre::Tokenize;
@@ -110,6 +111,15 @@ pub struct DecodeConfigError {
 }
 
 impl DecodeConfig {
+    /// That of a definition; a setting that cannot be is refused at its line.
+    pub fn of(definition: &Definition) -> Result<Self, DefinitionError> {
+        let config: Self = definition.section("decode")?;
+        match config.validate() {
+            Ok(()) => Ok(config),
+            Err(error) => Err(definition.refuse("decode", error.key, &error.found, error.expected)),
+        }
+    }
+
     /// Refuses what no search can do, or none needs: definitions come from elsewhere too.
     pub fn validate(&self) -> Result<(), DecodeConfigError> {
         let refuse = |key, found: String, expected| Err(DecodeConfigError { key, found, expected });

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use experiments::{ComparisonRecord, Definition, DefinitionError, Record, RunDefinition, RunFolder};
+use experiments::{ComparisonRecord, Definition, Record, RunDefinition, RunFolder};
 use lite_data::{DataConfig, PairStore, PrepareOptions, Prepared, chain_text, prepare, progress};
 use lite_eval::compare::{compare_all, compare_rows};
+use lite_eval::cost::check_model;
 use lite_eval::decode::DecodeConfig;
 use lite_eval::evaluate::Split;
 use lite_eval::metrics::bootstrap::Bootstrap;
@@ -145,15 +146,12 @@ impl Job {
         train
             .validate()
             .map_err(|error| definition.refuse("train", error.key, &error.found, &error.expected))?;
-        let decode: DecodeConfig = definition.section("decode")?;
-        decode
-            .validate()
-            .map_err(|error| definition.refuse("decode", error.key, &error.found, error.expected))?;
+        let decode = DecodeConfig::of(definition)?;
         let model: ModelConfig = definition.section(&format!("arch.{arch}"))?;
         let data: DataConfig = definition.section("data")?;
         trainee::check(&model, &train, &data).with_context(|| format!("{} {arch}", definition.name))?;
         // With vocabularies that everything fits: what cannot be built is found before a corpus is prepared for it.
-        check_model(&model, VocabularySizes::joint(usize::MAX >> 16), definition, arch)?;
+        check_model(definition, arch, &model, VocabularySizes::joint(usize::MAX >> 16))?;
         Ok(Self {
             definition: RunDefinition::new(definition, arch, args.seed)?,
             train,
@@ -164,7 +162,7 @@ impl Job {
 
     fn check(&self, definition: &Definition, prepared: &Prepared) -> anyhow::Result<()> {
         let arch = &self.definition.arch;
-        check_model(&self.model, vocabulary_sizes(prepared), definition, arch)?;
+        check_model(definition, arch, &self.model, vocabulary_sizes(prepared))?;
         if self.model.task == Task::LanguageModel {
             // It learns from blocks of as many tokens as it has positions, whatever the lines.
             return Ok(());
@@ -241,17 +239,6 @@ impl Job {
             &progress::Stderr::new(),
         )
     }
-}
-
-fn check_model(
-    model: &ModelConfig,
-    sizes: VocabularySizes,
-    definition: &Definition,
-    arch: &str,
-) -> Result<(), DefinitionError> {
-    model
-        .validate(sizes)
-        .map_err(|error| definition.refuse(&format!("arch.{arch}"), error.key, &error.found, &error.expected))
 }
 
 /// The comparison of what was asked for and of what else of the experiment was trained before.

@@ -43,10 +43,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let definition = Definition::load(&arguments.exp, &arguments.overrides)?;
     let data: DataConfig = definition.section("data")?;
-    let decode: DecodeConfig = definition.section("decode")?;
-    decode
-        .validate()
-        .map_err(|error| definition.refuse("decode", error.key, &error.found, error.expected))?;
+    let decode = DecodeConfig::of(&definition)?;
     let progress = Stderr::default();
     let prepared = arguments.corpus.prepare(&data, &progress)?;
     let units = Units::of_sources(&data);
